@@ -1,0 +1,59 @@
+/** What every store checks of a request before it touches anything: names, limits, and the shape of expectations. */
+import { TooLargeError, ValidationError } from './errors.ts'
+import { type AppendRequest, appendLimits, type ExpectedVersion } from './event-store.ts'
+import { assertStreamName } from './stream-name.ts'
+
+/**
+ * Refuses a request that no store could keep. Cheap: one pass over the events.
+ *
+ * @throws StreamNameError, TooLargeError, ValidationError
+ */
+export function checkAppend(request: AppendRequest): void {
+  assertStreamName(request.stream)
+  checkExpectedVersion(request.expectedVersion, request.stream)
+  for (const check of request.checks ?? []) {
+    assertStreamName(check.stream)
+    checkExpectedVersion(check.expectedVersion, check.stream)
+  }
+  const { events, idempotency } = request
+  if (events.length > appendLimits.events) throw new TooLargeError(`An append to ${request.stream}`, events.length, appendLimits.events, 'events')
+  let size = 0
+  for (const event of events) {
+    if (!event.id) throw new ValidationError(`An event for ${request.stream}`, [{ message: 'has no id', path: ['id'] }])
+    if (!event.type) throw new ValidationError(`An event for ${request.stream}`, [{ message: 'has no type', path: ['type'] }])
+    size += event.data.length + event.metadata.length
+    if (event.tags.length > 0) checkTags(event.type, event.tags)
+  }
+  if (size > appendLimits.bytes) throw new TooLargeError(`An append to ${request.stream}`, size, appendLimits.bytes, 'characters of JSON')
+  if (idempotency && (idempotency.key.length === 0 || idempotency.key.length > appendLimits.keyLength)) {
+    throw new ValidationError('An idempotency key', [`it must have 1–${appendLimits.keyLength} characters`])
+  }
+}
+
+/** What a satisfied or violated expectation comes to. */
+export function expectationHolds(expected: ExpectedVersion, actual: number): boolean {
+  switch (expected) {
+    case 'any':
+      return true
+    case 'none':
+      return actual === 0
+    case 'exists':
+      return actual > 0
+    default:
+      return actual === expected
+  }
+}
+
+function checkExpectedVersion(expected: ExpectedVersion, stream: string): void {
+  if (typeof expected === 'number' ? Number.isSafeInteger(expected) && expected >= 0 : ['none', 'exists', 'any'].includes(expected)) return
+  throw new ValidationError(`The expected version of ${stream}`, [`it must be a whole number from 0, 'none', 'exists' or 'any', not ${String(expected)}`])
+}
+
+function checkTags(type: string, tags: readonly string[]): void {
+  if (tags.length > appendLimits.tags) throw new TooLargeError(`An event ${type}`, tags.length, appendLimits.tags, 'tags')
+  for (const tag of tags) {
+    if (typeof tag !== 'string' || tag.length === 0 || tag.length > appendLimits.tagLength) {
+      throw new ValidationError(`Tags of ${type}`, [`a tag is text of 1–${appendLimits.tagLength} characters, not ${JSON.stringify(tag)}`])
+    }
+  }
+}

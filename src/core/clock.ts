@@ -1,0 +1,9 @@
+/** PORT: the time. Core never reads a clock by itself; the runtime brings the system's, tests bring their own. */
+
+/** A clock that can also wake somebody up. */
+export interface Clock {
+  /** Milliseconds since 1970; may go back when the system's clock is set. */
+  now(): number
+  /** Calls back once after `ms` milliseconds; never keeps the process alive. Returns how to cancel. */
+  after(ms: number, callback: () => void): () => void
+}

@@ -1,0 +1,16 @@
+/** What is known about an event besides its data: who asked, because of what, and what else belongs together. */
+
+/**
+ * Kept beside an event, as JSON. The named members are always there; the caller's own are added to them.
+ */
+export interface Metadata {
+  /** Shared by everything that one request led to. */
+  readonly correlationId: string
+  /** What caused the event directly: the id of the command's execution, or of the event that a handler reacted to. */
+  readonly causationId: string
+  /** Who asked. */
+  readonly actor: unknown
+  /** The command's name. */
+  readonly command?: string
+  readonly [key: string]: unknown
+}

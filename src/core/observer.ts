@@ -1,0 +1,79 @@
+/**
+ * PORT: the observer. Everything worth watching is signalled here, typed; telemetry and Studio listen.
+ *
+ * A signal is told after the fact and cannot change anything: an observer that throws is ignored by the work it watches.
+ * `docs/telemetry.md` lists every signal.
+ */
+import type { ErrorCode } from './errors.ts'
+
+/** Where a signal about a stream comes from. */
+interface OfStream {
+  readonly tenant: string
+  readonly stream: string
+}
+
+/** Where a signal about a command comes from. */
+interface OfCommand {
+  readonly tenant: string
+  readonly command: string
+  /** Equal in the start, stop and exception of one execution. */
+  readonly executionId: string
+}
+
+/** Every signal and what it carries; durations in milliseconds. */
+export interface Signals {
+  'dispatch.start': OfCommand & { readonly correlationId: string }
+  'dispatch.stop': OfCommand & { readonly outcome: 'accepted' | 'empty' | 'rejected'; readonly code?: string; readonly duplicate: boolean; readonly events: number; readonly durationMs: number }
+  'dispatch.exception': OfCommand & { readonly error: unknown; readonly code: ErrorCode | undefined; readonly durationMs: number }
+  'aggregate.execute.start': OfStream & { readonly command: string; readonly attempt: number }
+  'aggregate.execute.stop': OfStream & { readonly command: string; readonly attempt: number; readonly version: number; readonly events: number; readonly warm: boolean }
+  'aggregate.execute.exception': OfStream & { readonly command: string; readonly attempt: number; readonly error: unknown }
+  'aggregate.init': OfStream & { readonly version: number; readonly events: number; readonly snapshotVersion: number | undefined; readonly durationMs: number }
+  'aggregate.hibernate': OfStream & { readonly version: number; readonly characters: number }
+  'aggregate.passivate': OfStream & { readonly version: number; readonly reason: 'idle' | 'memory' | 'stop' }
+  'aggregate.activate': OfStream & { readonly version: number; readonly from: 'hibernation' | 'snapshot' }
+  'aggregate.conflict': OfStream & { readonly command: string; readonly attempt: number; readonly code: ErrorCode }
+  'snapshot.save': OfStream & { readonly version: number; readonly characters: number }
+  'snapshot.load': OfStream & { readonly version: number }
+  'snapshot.mismatch': OfStream & { readonly version: number }
+  'snapshot.failed': OfStream & { readonly version: number; readonly error: unknown }
+  'idempotency.hit': { readonly tenant: string; readonly key: string; readonly command: string }
+  'idempotency.miss': { readonly tenant: string; readonly key: string; readonly command: string }
+  'memory.pressure': { readonly level: PressureLevel; readonly usedBytes: number; readonly limitBytes: number; readonly factor: number }
+  'projection.rebuilt': { readonly projection: string; readonly rows: number; readonly events: number; readonly durationMs: number }
+}
+
+/** How full the heap is: `elevated` from 70 %, `critical` from 85 % of its limit. */
+export type PressureLevel = 'normal' | 'elevated' | 'critical'
+
+/** The name of a signal. */
+export type SignalName = keyof Signals
+
+/** One signal, with its name. */
+export type Signal = { readonly [N in SignalName]: { readonly signal: N } & Signals[N] }[SignalName]
+
+/** Watches signals. Called synchronously: keep it short. */
+export type Observer = (signal: Signal) => void
+
+/** Every name, for listeners that subscribe by name and for the test that walks the documentation. */
+export const signalNames = [
+  'dispatch.start',
+  'dispatch.stop',
+  'dispatch.exception',
+  'aggregate.execute.start',
+  'aggregate.execute.stop',
+  'aggregate.execute.exception',
+  'aggregate.init',
+  'aggregate.hibernate',
+  'aggregate.passivate',
+  'aggregate.activate',
+  'aggregate.conflict',
+  'snapshot.save',
+  'snapshot.load',
+  'snapshot.mismatch',
+  'snapshot.failed',
+  'idempotency.hit',
+  'idempotency.miss',
+  'memory.pressure',
+  'projection.rebuilt',
+] as const satisfies readonly SignalName[]

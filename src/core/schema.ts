@@ -1,0 +1,53 @@
+/** Standard Schema (zod, valibot, arktype, …): parse a value, or say what is wrong with it. */
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { DefinitionError, type Issue, ValidationError } from './errors.ts'
+
+/** Any schema that implements the Standard Schema interface. */
+export type Schema<I = any, O = I> = StandardSchemaV1<I, O>
+/** What a caller gives to a schema. */
+export type In<S extends Schema> = StandardSchemaV1.InferInput<S>
+/** What a schema makes of it. */
+export type Out<S extends Schema> = StandardSchemaV1.InferOutput<S>
+
+/**
+ * Parses a value; the schema may be asynchronous. A schema that is not stays synchronous: no promise, no turn lost.
+ *
+ * @throws ValidationError (`ES_VALIDATION`) with the schema's issues and their paths.
+ */
+export function parse(schema: Schema, value: unknown, what: string): unknown | Promise<unknown> {
+  const result = schema['~standard'].validate(value)
+  return result instanceof Promise ? result.then((settled) => unwrap(settled, what)) : unwrap(result, what)
+}
+
+/**
+ * Parses a value where there is no time to wait.
+ *
+ * @throws ValidationError (`ES_VALIDATION`), or DefinitionError (`ES_DEFINITION`) for an asynchronous schema.
+ */
+export function parseSync(schema: Schema, value: unknown, what: string): unknown {
+  const result = schema['~standard'].validate(value)
+  if (result instanceof Promise) {
+    result.catch(() => {}) // the refusal below is the answer; its late outcome must not become an unhandled rejection
+    throw new DefinitionError(
+      `${what} has an asynchronous schema: events are made inside decide, which is synchronous. Check it in validate.`,
+    )
+  }
+  return unwrap(result, what)
+}
+
+/** Refuses what is not a Standard Schema where it is written, instead of at its first use. */
+export function assertSchema(schema: unknown, what: string): void {
+  if (typeof (schema as { '~standard'?: { validate?: unknown } } | undefined)?.['~standard']?.validate !== 'function') {
+    throw new DefinitionError(`${what} needs a Standard Schema (zod, valibot, arktype, …).`)
+  }
+}
+
+function unwrap(result: StandardSchemaV1.Result<unknown>, what: string): unknown {
+  if (result.issues) throw new ValidationError(what, result.issues.map(toIssue))
+  return result.value
+}
+
+function toIssue(issue: StandardSchemaV1.Issue): Issue {
+  const path = (issue.path ?? []).map((segment) => (typeof segment === 'object' ? segment.key : segment))
+  return { message: issue.message, path: path.map((key) => (typeof key === 'number' ? key : String(key))) }
+}

@@ -1,0 +1,50 @@
+/** Stream names: `<category>-<id>`; the first hyphen separates. */
+import { StreamNameError } from './errors.ts'
+
+/** Longest stream name, in UTF-16 code units. */
+export const longestStreamName = 1024
+
+const category = /^[A-Za-z0-9_.]+$/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be there
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
+
+/** `streamName('account', '7')` is `account-7`. */
+export function streamName(categoryName: string, id: string): string {
+  const name = `${categoryName}-${id}`
+  assertStreamName(name)
+  return name
+}
+
+/**
+ * Refuses what is not `<category>-<id>`: a category of letters, digits, `_` and `.`, a hyphen, a printable id.
+ *
+ * @throws StreamNameError (`ES_STREAM_NAME`)
+ */
+export function assertStreamName(name: string): void {
+  if (typeof name !== 'string') throw new StreamNameError(String(name), 'it must be a string.')
+  if (name.startsWith('$')) throw new StreamNameError(name, 'names that start with $ are reserved.')
+  const hyphen = name.indexOf('-')
+  if (hyphen < 1 || !category.test(name.slice(0, hyphen))) {
+    throw new StreamNameError(name, 'it must be <category>-<id>, the category of letters, digits, "_" and ".".')
+  }
+  if (hyphen === name.length - 1) throw new StreamNameError(name, 'the id after the hyphen is empty.')
+  if (name.length > longestStreamName)
+    throw new StreamNameError(`${name.slice(0, 40)}…`, `it has more than ${longestStreamName} characters.`)
+  if (unprintable.test(name)) throw new StreamNameError(name, 'it has unprintable characters.')
+}
+
+/** Refuses a category name that could not start a stream name. */
+export function isCategory(name: string): boolean {
+  return category.test(name)
+}
+
+/** The part before the first hyphen. */
+export function categoryOf(stream: string): string {
+  const hyphen = stream.indexOf('-')
+  return hyphen === -1 ? stream : stream.slice(0, hyphen)
+}
+
+/** The part after the first hyphen: the aggregate's own id. */
+export function subjectOf(stream: string): string {
+  return stream.slice(stream.indexOf('-') + 1)
+}

@@ -1,0 +1,80 @@
+/**
+ * PORT: the rows of views. The same question has the same answer on every store:
+ * missing and null sort first, numbers compare as doubles, text by code point, ties by key.
+ */
+import type { IndexType } from './projection.ts'
+
+/** A row with the version that a transactional projection compares and sets. */
+export interface ViewRow {
+  readonly key: string
+  /** JSON text. */
+  readonly row: string
+  /** Counts the writes of this key, deletions included, so that a row deleted and made again is not taken for the old one. */
+  readonly rowVersion: number
+}
+
+/** A row to set in the append's own commit. */
+export interface ViewWrite {
+  readonly view: string
+  readonly key: string
+  /** The row version that the fold started from; 0: the key was never written. Another one refuses the whole request. */
+  readonly expectedRowVersion: number
+  /** JSON text; `null` deletes the row. */
+  readonly row: string | null
+}
+
+/** A value that can be searched for. */
+export type Scalar = string | number | null
+
+/** What a field is compared with: a value, or bounds, or one of several values. */
+export type Comparison =
+  | Scalar
+  | { readonly in?: readonly Scalar[]; readonly lt?: string | number; readonly lte?: string | number; readonly gt?: string | number; readonly gte?: string | number }
+
+/** Where a page of a view ended: the sort value and the key of its last row. */
+export interface ViewCursor {
+  readonly value: Scalar
+  readonly key: string
+}
+
+/** A question to a view; its fields must be declared in `indexes`. */
+export interface ListRows {
+  readonly where: readonly (readonly [field: string, comparison: Comparison])[]
+  /** Absent: by key. */
+  readonly orderBy: string | undefined
+  readonly descending: boolean
+  readonly limit: number
+  readonly after: ViewCursor | undefined
+}
+
+/** What a store must know of a view before it is asked. */
+export interface ViewDefinition {
+  readonly view: string
+  readonly indexes: Readonly<Record<string, IndexType>>
+  /** Tells when the fold that made the rows has changed. */
+  readonly fingerprint: string
+}
+
+/** Rows of views, by tenant and key. */
+export interface ViewStore {
+  /** The current row; `row` is `null` for a deleted key; `undefined` for one that was never written. */
+  get(tenant: string, view: string, key: string): Promise<{ readonly row: string | null; readonly rowVersion: number } | undefined>
+  /** Rows that match, sorted, at most `limit`. Values of another type than declared count as missing. */
+  list(tenant: string, view: ViewDefinition, question: ListRows): Promise<readonly ViewRow[]>
+  /** The definitions that the rows in the store were made by. */
+  defined(): Promise<readonly Pick<ViewDefinition, 'view' | 'fingerprint'>[]>
+  /**
+   * Replaces a view: registers its definition and the rows that `build` makes, in one commit, with no append in between.
+   *
+   * `build` is given the log up to the moment of the switch, in pages.
+   */
+  rebuild(definition: ViewDefinition, build: (log: AsyncIterable<import('./event-store.ts').LogPage>) => Promise<readonly BuiltRow[]>): Promise<void>
+}
+
+/** A row made by a rebuild. */
+export interface BuiltRow {
+  readonly tenant: string
+  readonly key: string
+  /** JSON text. */
+  readonly row: string
+}
