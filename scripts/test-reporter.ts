@@ -1,0 +1,58 @@
+/**
+ * How a test run is told: one line per file, every failure in full, Node's own summary, one closing line.
+ * A run without any test fails; with CI set, so does one in which a test was skipped or left as todo.
+ */
+import { relative } from 'node:path'
+import type { TestEvent } from 'node:test/reporters'
+import { inspect, styleText } from 'node:util'
+
+const SUMMARY = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /
+const here = (file: string | undefined) => (file ? relative(process.cwd(), file) : '')
+
+export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  const summary: string[] = []
+  const unseen: string[] = []
+
+  for await (const { type, data } of events) {
+    if (type === 'test:fail') {
+      const error: Error & { failureType?: string } = data.details.error
+      const where = `${styleText('red', '✖')} ${here(data.file)}:${data.line ?? 0}  ${data.name}`
+      if (error.failureType !== 'subtestsFailed')
+        yield `${where}\n${indent(inspect(error.cause ?? error, { colors: process.stdout.isTTY }))}\n`
+    }
+    if ((type === 'test:pass' || type === 'test:fail') && (data.skip !== undefined || data.todo !== undefined))
+      unseen.push(`${here(data.file)}:${data.line ?? 0}  ${data.name} (${data.skip === undefined ? 'todo' : 'skipped'})`)
+    if (type === 'test:stdout' || type === 'test:stderr') yield data.message
+    if (type === 'test:diagnostic') {
+      if (data.nesting === 0 && SUMMARY.test(data.message)) summary.push(`ℹ ${data.message}\n`)
+      else yield styleText(data.message.startsWith('Error: ') ? 'red' : 'dim', `  ${data.message}\n`)
+    }
+    if (type === 'test:coverage') yield* coverage(data.summary)
+    if (type === 'test:summary' && data.file) {
+      const sign = data.success ? styleText('green', '✔') : styleText('red', '✖')
+      yield `${sign} ${here(data.file)}  ${styleText('dim', `${data.counts.tests} in ${seconds(data.duration_ms)}`)}\n`
+    } else if (type === 'test:summary') {
+      const { tests, passed, skipped, todo } = data.counts
+      const failed = tests - passed - skipped - todo
+      yield `\n${summary.join('')}`
+      for (const line of unseen) yield `${styleText('yellow', '!')} ${line}\n`
+      if (tests === 0) yield styleText('red', 'No test ran.\n')
+      if (tests === 0 || (process.env.CI && skipped + todo > 0)) process.exitCode = 1
+      yield `\n${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}${todo ? `, ${todo} todo` : ''}\n`
+    }
+  }
+}
+
+function* coverage({ files, totals }: Extract<TestEvent, { type: 'test:coverage' }>['data']['summary']): Generator<string> {
+  const least = [...files].sort((a, b) => a.coveredLinePercent - b.coveredLinePercent)
+  for (const { path, coveredLinePercent } of least) yield `${coveredLinePercent.toFixed(1).padStart(6)} %  ${here(path)}\n`
+  yield `${totals.coveredLinePercent.toFixed(1).padStart(6)} %  of lines covered\n`
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, '    ')
+}
