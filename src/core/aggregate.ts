@@ -80,7 +80,9 @@ export function aggregate<const N extends string, ET extends AnyEventType, S>(
   },
 ): Aggregate<N, EventOf<ET>, S> {
   if (typeof name !== 'string' || !isCategory(name)) {
-    throw new DefinitionError(`Aggregate ${JSON.stringify(name)}: the name is the category of its streams, of letters, digits, "_" and ".".`)
+    throw new DefinitionError(
+      `Aggregate ${JSON.stringify(name)}: the name is the category of its streams, of letters, digits, "_" and ".".`,
+    )
   }
   assertFold(`Aggregate ${name}`, definition)
   const { snapshot, lifespan } = definition
@@ -101,21 +103,25 @@ export function assertFold(
   fold: { readonly events: readonly AnyEventType[]; readonly initial?: unknown; readonly evolve?: object },
   exhaustive = true,
 ): void {
-  if (!Array.isArray(fold.events) || fold.events.length === 0) throw new DefinitionError(`${what}: events must list at least one event type.`)
+  if (!Array.isArray(fold.events) || fold.events.length === 0)
+    throw new DefinitionError(`${what}: events must list at least one event type.`)
   const types = new Set<string>()
   for (const type of fold.events) {
     if (type?.kind !== 'event') throw new DefinitionError(`${what}: events must be made by event().`)
     if (types.has(type.type)) throw new DefinitionError(`${what} lists the event ${type.type} twice.`)
     types.add(type.type)
   }
-  if (fold.evolve === undefined) return
+  if (!('evolve' in fold)) return
+  if (typeof fold.evolve !== 'object' || fold.evolve === null)
+    throw new DefinitionError(`${what}: evolve must have one function per event type.`)
   if (typeof fold.initial !== 'function') throw new DefinitionError(`${what}: initial must be a function that makes the first state.`)
   for (const type of Object.keys(fold.evolve)) {
     if (!types.has(type)) throw new DefinitionError(`${what}: evolve has ${type}, which is not among its events.`)
   }
   if (!exhaustive) return
   for (const type of types) {
-    if (typeof (fold.evolve as Record<string, unknown>)[type] !== 'function') throw new DefinitionError(`${what}: evolve has no function for ${type}.`)
+    if (typeof (fold.evolve as Record<string, unknown>)[type] !== 'function')
+      throw new DefinitionError(`${what}: evolve has no function for ${type}.`)
   }
 }
 

@@ -16,7 +16,8 @@ export function checkAppend(request: AppendRequest): void {
     checkExpectedVersion(check.expectedVersion, check.stream)
   }
   const { events, idempotency } = request
-  if (events.length > appendLimits.events) throw new TooLargeError(`An append to ${request.stream}`, events.length, appendLimits.events, 'events')
+  if (events.length > appendLimits.events)
+    throw new TooLargeError(`An append to ${request.stream}`, events.length, appendLimits.events, 'events')
   let size = 0
   for (const event of events) {
     if (!event.id) throw new ValidationError(`An event for ${request.stream}`, [{ message: 'has no id', path: ['id'] }])
@@ -46,7 +47,9 @@ export function expectationHolds(expected: ExpectedVersion, actual: number): boo
 
 function checkExpectedVersion(expected: ExpectedVersion, stream: string): void {
   if (typeof expected === 'number' ? Number.isSafeInteger(expected) && expected >= 0 : ['none', 'exists', 'any'].includes(expected)) return
-  throw new ValidationError(`The expected version of ${stream}`, [`it must be a whole number from 0, 'none', 'exists' or 'any', not ${String(expected)}`])
+  throw new ValidationError(`The expected version of ${stream}`, [
+    `it must be a whole number from 0, 'none', 'exists' or 'any', not ${String(expected)}`,
+  ])
 }
 
 function checkTags(type: string, tags: readonly string[]): void {

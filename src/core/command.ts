@@ -91,6 +91,8 @@ export type EmittedOf<C extends AnyCall> = NonNullable<C['~types']>['event']
 
 /** What every stage of a command sees. */
 export interface CommandContext<I, S, Who, Values = ContextValues> {
+  /** The command's name. */
+  readonly command: string
   readonly input: I
   /** The very state that `decide` sees. Never change it. */
   readonly state: S
@@ -169,7 +171,8 @@ export function commandFactory(asker: Asker): any {
       return makeCommand(first, asker, definition, { kind: 'stream', stream: definition.stream, events: definition.events ?? [] })
     }
     if (first?.kind !== 'aggregate') throw new DefinitionError(`Command ${String(second)}: the first argument must be made by aggregate().`)
-    if (typeof third?.id !== 'function') throw new DefinitionError(`Command ${String(second)} needs id: (input) => the id of its ${first.name}.`)
+    if (typeof third?.id !== 'function')
+      throw new DefinitionError(`Command ${String(second)} needs id: (input) => the id of its ${first.name}.`)
     return makeCommand(second as string, asker, third, { kind: 'aggregate', aggregate: first, id: third.id })
   }
 }

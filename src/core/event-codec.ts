@@ -1,10 +1,10 @@
 /** Between events as user code has them and as stores keep them: the one place that encodes, decodes and upcasts. */
 import { CorruptStreamError, DefinitionError, UnknownEventError } from './errors.ts'
 import type { AnyEventType, DomainEvent } from './event.ts'
-import type { EventToAppend, StoredEvent } from './event-store.ts'
 import { fromJson, toJson } from './json.ts'
 import type { Metadata } from './metadata.ts'
 import type { DecidedEvent, RecordedEvent } from './recorded-event.ts'
+import type { EventToAppend, StoredEvent } from './stored-event.ts'
 import { subjectOf } from './stream-name.ts'
 
 /**
@@ -17,7 +17,14 @@ import { subjectOf } from './stream-name.ts'
 export function encodeEvent(type: AnyEventType, event: DomainEvent, id: string, metadata: string): EventToAppend {
   const { codec, tags } = type['~versions'][type.schemaVersion - 1] as AnyEventType['~versions'][number]
   const data = toJson(codec ? codec.encode(event.data) : event.data, `data of ${event.type}`)
-  return { id, type: event.type, schemaVersion: type.schemaVersion, data, metadata, tags: tags ? distinct(tags(event.data), event.type) : none }
+  return {
+    id,
+    type: event.type,
+    schemaVersion: type.schemaVersion,
+    data,
+    metadata,
+    tags: tags ? distinct(tags(event.data), event.type) : none,
+  }
 }
 
 /** A stored event as user code sees it, its data brought to the current schema version. */
@@ -54,7 +61,9 @@ export function gatherEventTypes(lists: readonly (readonly AnyEventType[])[]): M
     for (const type of list) {
       const known = types.get(type.type)
       if (known && known !== type) {
-        throw new DefinitionError(`Two different definitions of the event ${type.type}: define it once and import it, with all its upcasters.`)
+        throw new DefinitionError(
+          `Two different definitions of the event ${type.type}: define it once and import it, with all its upcasters.`,
+        )
       }
       types.set(type.type, type)
     }

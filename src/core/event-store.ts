@@ -7,7 +7,8 @@
 import type { DacapoError } from './errors.ts'
 import type { Query } from './query.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
-import type { SqlStatement } from './sql.ts'
+import type { ProjectionStatement, SqlStatement } from './sql.ts'
+import type { EventToAppend, LogPage, StoredEvent } from './stored-event.ts'
 import type { ViewStore, ViewWrite } from './view-store.ts'
 
 /** Facts about a store; the contract checks them. What a store cannot do is a compile error or an error at start. */
@@ -31,35 +32,6 @@ export interface Capabilities {
 /** `n`: the stream is at version n; `'none'` and 0: it does not exist; `'exists'`: it does; `'any'`: no check. */
 export type ExpectedVersion = number | 'none' | 'exists' | 'any'
 
-/** An event on its way into a store. */
-export interface EventToAppend {
-  /** UUID; appending the same ids again returns the first result. */
-  readonly id: string
-  readonly type: string
-  /** From 1. */
-  readonly schemaVersion: number
-  /** JSON text. */
-  readonly data: string
-  /** JSON text of an object. */
-  readonly metadata: string
-  /** Distinct, 1–256 characters each. */
-  readonly tags: readonly string[]
-  /** Milliseconds since 1970; when it happened, for imports. */
-  readonly occurredAt?: number
-}
-
-/** An event in a store. All parts are immutable, so a store may hand out what it keeps. */
-export interface StoredEvent extends EventToAppend {
-  readonly tenant: string
-  readonly stream: string
-  /** From 1, without gaps in the stream. */
-  readonly version: number
-  /** From 1, increasing in commit order. */
-  readonly position: number
-  /** Milliseconds since 1970; never decreases with the position. */
-  readonly recordedAt: number
-}
-
 /** A wish to append, answered on its own. */
 export interface AppendRequest {
   /** Default `''`. */
@@ -76,11 +48,14 @@ export interface AppendRequest {
   /** Rows of transactional projections, compared and set in the same commit. */
   readonly views?: readonly ViewWrite[]
   /** Statements of table projections, run in order in the same commit; needs the capability `sql`. */
-  readonly statements?: readonly SqlStatement[]
+  readonly statements?: readonly ProjectionStatement[]
   readonly idempotency?: IdempotencyEntry
-  /** Requests of one call that share a group win or lose together. */
+  /**
+   * Requests of one call that share a group win or lose together: when one is refused, so are all, with its error; when one
+   * is answered from memory, so are all, and nothing is written.
+   */
   readonly atomicGroup?: string
-  /** Milliseconds since 1970; for imports into an empty store, instead of the clock. */
+  /** Milliseconds since 1970, instead of the clock; for imports into an empty store: never below the newest event's. */
   readonly recordedAt?: number
 }
 
@@ -115,12 +90,6 @@ export interface RememberedOutcome {
   /** The versions its events got; 0 and 0 when it wrote none. */
   readonly firstVersion: number
   readonly lastVersion: number
-}
-
-/** A page of the log: `position` is how far it has looked, also when nothing matched. */
-export interface LogPage {
-  readonly events: readonly StoredEvent[]
-  readonly position: number
 }
 
 /** How a stream is read. Lower bounds are exclusive, upper bounds inclusive, in both directions. */
@@ -165,6 +134,7 @@ export interface StreamInfo {
 
 /** Which streams to list, by name in code point order. */
 export interface ListStreamsOptions {
+  /** Default `''`. */
   readonly tenant?: string
   readonly category?: string
   /** A part of the name, taken literally. */
@@ -192,7 +162,7 @@ export interface StoreTransaction {
   readonly snapshots: Pick<SnapshotStore, 'latest'>
   /** Runs a statement; the rows it answers with, if any. Needs the capability `sql`. */
   sql(statement: SqlStatement): Promise<readonly Record<string, unknown>[]>
-  /** A part that is undone alone when the work throws. */
+  /** A part that is undone alone when the work throws. Savepoints nest; do not open two side by side. */
   savepoint<T>(work: () => Promise<T>): Promise<T>
 }
 
@@ -231,7 +201,7 @@ export interface EventStore<C extends Capabilities = Capabilities> {
   /** Every event type that was ever stored. */
   eventTypes(): Promise<readonly StoredEventType[]>
 
-  /** Wake-ups with the head; may be late or spurious, never needed for truth. Ends with the signal. */
+  /** Wake-ups with the head, the first at once; may be late or spurious, never needed for truth. Ends with the signal. */
   changes(signal: AbortSignal): AsyncIterable<number>
 
   /** The outcome kept under a key, unless it has expired. */

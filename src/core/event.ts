@@ -26,10 +26,11 @@ export interface EventType<T extends string = string, D = unknown, I = D> {
   /** Schema version, from 1; each `upcast` adds one. */
   readonly schemaVersion: number
   /** Declares the next schema version and how a stored event of this one becomes it. Stored bytes are never rewritten. */
-  upcast<S extends Schema, const O extends EventOptions<Out<S>> = {}>(
-    next: S & KeepableSchema<S, O>,
+  upcast<S extends Schema>(next: S, up: (previous: D) => In<S>, options: WithCodec<Out<S>>): EventType<T, Out<S>, In<S>>
+  upcast<S extends Schema>(
+    next: S & KeepableSchema<S>,
     up: (previous: D) => In<S>,
-    options?: O,
+    options?: Pick<EventOptions<Out<S>>, 'tags'>,
   ): EventType<T, Out<S>, In<S>>
   /**
    * Reads stored data of any earlier schema version.
@@ -55,12 +56,14 @@ export type EventOf<ET extends AnyEventType> = ReturnType<ET>
 /** The members of a union of events that have the type `T`. */
 export type ByType<E extends DomainEvent, T extends string> = Extract<E, { readonly type: T }>
 
-/** `unknown` when JSON or a codec can keep what the schema makes, else a type whose text is the reason. */
-export type KeepableSchema<S extends Schema, O> = O extends { readonly codec: object }
-  ? unknown
-  : true extends HasNotJson<Out<S>>
+/** `unknown` when JSON can keep what the schema makes, else a type whose text is the reason. */
+export type KeepableSchema<S extends Schema> =
+  true extends HasNotJson<Out<S>>
     ? TypeProblem<'JSON cannot keep what this schema makes: add { codec: { encode, decode } }, or use plain JSON types.'>
     : unknown
+
+/** Options with a codec: then the schema may make anything. */
+export type WithCodec<D> = EventOptions<D> & { readonly codec: Codec<D> }
 
 /**
  * Defines an event: a name in the past tense and the shape of its data, from any Standard Schema library.
@@ -72,11 +75,13 @@ export type KeepableSchema<S extends Schema, O> = O extends { readonly codec: ob
  * @example
  * const MoneyDeposited = event('MoneyDeposited', z.object({ amount: z.int().positive() }))
  */
-export function event<const T extends string, S extends Schema, const O extends EventOptions<Out<S>> = {}>(
+export function event<const T extends string, S extends Schema>(type: T, schema: S, options: WithCodec<Out<S>>): EventType<T, Out<S>, In<S>>
+export function event<const T extends string, S extends Schema>(
   type: T,
-  schema: S & KeepableSchema<S, O>,
-  options?: O,
-): EventType<T, Out<S>, In<S>> {
+  schema: S & KeepableSchema<S>,
+  options?: Pick<EventOptions<Out<S>>, 'tags'>,
+): EventType<T, Out<S>, In<S>>
+export function event(type: string, schema: Schema, options?: EventOptions<any>): AnyEventType {
   if (typeof type !== 'string' || type.length === 0 || type.length > 200) {
     throw new DefinitionError(`An event type is a name of 1–200 characters, not ${JSON.stringify(type)}.`)
   }
@@ -118,7 +123,7 @@ function makeEventType(type: string, versions: readonly EventVersion[]): any {
 function readVersion(type: string, versions: readonly EventVersion[], data: unknown, from: number): unknown {
   const stored = versions[from - 1]
   if (!stored) throw new UpcastError(type, from, versions.length, 'this build only knows versions up to the latter')
-  let value = stored.codec ? stored.codec.decode(data) : data
+  let value = stored.codec ? decoded(type, from, stored.codec, data) : data
   for (let version = from; version < versions.length; version++) {
     const next = versions[version] as EventVersion
     try {
@@ -128,4 +133,12 @@ function readVersion(type: string, versions: readonly EventVersion[], data: unkn
     }
   }
   return value
+}
+
+function decoded(type: string, version: number, codec: Codec<unknown>, data: unknown): unknown {
+  try {
+    return codec.decode(data)
+  } catch (cause) {
+    throw new UpcastError(type, version, version, cause)
+  }
 }

@@ -14,3 +14,24 @@ export interface Metadata {
   readonly command?: string
   readonly [key: string]: unknown
 }
+
+let lastText = ''
+let lastId: string | undefined
+
+/**
+ * The correlation id in metadata that is kept as JSON text; stores index it. What cannot be read has none.
+ *
+ * The events of one command share their metadata, so the last answer is remembered.
+ */
+export function correlationIdOf(metadata: string): string | undefined {
+  if (metadata === lastText) return lastId
+  let id: unknown
+  try {
+    id = (JSON.parse(metadata) as { readonly correlationId?: unknown } | null)?.correlationId
+  } catch {
+    id = undefined
+  }
+  lastText = metadata
+  lastId = typeof id === 'string' ? id : undefined
+  return lastId
+}

@@ -23,12 +23,29 @@ interface OfCommand {
 /** Every signal and what it carries; durations in milliseconds. */
 export interface Signals {
   'dispatch.start': OfCommand & { readonly correlationId: string }
-  'dispatch.stop': OfCommand & { readonly outcome: 'accepted' | 'empty' | 'rejected'; readonly code?: string; readonly duplicate: boolean; readonly events: number; readonly durationMs: number }
+  'dispatch.stop': OfCommand & {
+    readonly outcome: 'accepted' | 'empty' | 'rejected'
+    readonly code?: string
+    readonly duplicate: boolean
+    readonly events: number
+    readonly durationMs: number
+  }
   'dispatch.exception': OfCommand & { readonly error: unknown; readonly code: ErrorCode | undefined; readonly durationMs: number }
   'aggregate.execute.start': OfStream & { readonly command: string; readonly attempt: number }
-  'aggregate.execute.stop': OfStream & { readonly command: string; readonly attempt: number; readonly version: number; readonly events: number; readonly warm: boolean }
+  'aggregate.execute.stop': OfStream & {
+    readonly command: string
+    readonly attempt: number
+    readonly version: number
+    readonly events: number
+    readonly warm: boolean
+  }
   'aggregate.execute.exception': OfStream & { readonly command: string; readonly attempt: number; readonly error: unknown }
-  'aggregate.init': OfStream & { readonly version: number; readonly events: number; readonly snapshotVersion: number | undefined; readonly durationMs: number }
+  'aggregate.init': OfStream & {
+    readonly version: number
+    readonly events: number
+    readonly snapshotVersion: number | undefined
+    readonly durationMs: number
+  }
   'aggregate.hibernate': OfStream & { readonly version: number; readonly characters: number }
   'aggregate.passivate': OfStream & { readonly version: number; readonly reason: 'idle' | 'memory' | 'stop' }
   'aggregate.activate': OfStream & { readonly version: number; readonly from: 'hibernation' | 'snapshot' }

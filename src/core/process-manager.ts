@@ -1,8 +1,8 @@
 /** Process managers: react to events with commands, timers and compensation. */
 import { assertFold } from './aggregate.ts'
 import type { AnyCommand, CallOf, RejectionOf } from './command.ts'
-import { DefinitionError } from './errors.ts'
 import type { Effects, Reaction } from './effect.ts'
+import { DefinitionError } from './errors.ts'
 import type { AnyEventType, ByType, EventOf } from './event.ts'
 import type { Narrow } from './fold.ts'
 import { assertPartName } from './projection.ts'
@@ -39,7 +39,9 @@ export function processManager<const N extends string, ET extends AnyEventType, 
     readonly commands: readonly C[]
     readonly correlate: (event: RecordedEvent<EventOf<ET>>) => string | undefined
     readonly initial: () => S
-    readonly evolve: { readonly [K in EventOf<ET>['type']]?: (state: S, event: RecordedEvent<ByType<EventOf<ET>, K>>) => NoInfer<Narrow<S>> }
+    readonly evolve: {
+      readonly [K in EventOf<ET>['type']]?: (state: S, event: RecordedEvent<ByType<EventOf<ET>, K>>) => NoInfer<Narrow<S>>
+    }
     readonly on: {
       readonly [K in EventOf<ET>['type']]?: (
         context: Effects<CallOf<C>, T> & { readonly state: S; readonly event: RecordedEvent<ByType<EventOf<ET>, K>> },

@@ -94,7 +94,8 @@ export function projection<
   assertConsistency(`Projection ${name}`, definition.consistency)
   if (typeof definition.key !== 'function') throw new DefinitionError(`Projection ${name} needs key: (event) => the key of its row.`)
   for (const [field, type] of Object.entries(definition.indexes ?? {})) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(field)) throw new DefinitionError(`Projection ${name}: the indexed field "${field}" must be an identifier.`)
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(field))
+      throw new DefinitionError(`Projection ${name}: the indexed field "${field}" must be an identifier.`)
     if (type !== 'text' && type !== 'number') throw new DefinitionError(`Projection ${name}: index ${field} must be 'text' or 'number'.`)
   }
   return { kind: 'projection', name, ...definition } as never

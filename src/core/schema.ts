@@ -48,6 +48,7 @@ function unwrap(result: StandardSchemaV1.Result<unknown>, what: string): unknown
 }
 
 function toIssue(issue: StandardSchemaV1.Issue): Issue {
-  const path = (issue.path ?? []).map((segment) => (typeof segment === 'object' ? segment.key : segment))
+  // Array.from: a library's own array type, with members of its own, must not travel on in an error.
+  const path = Array.from(issue.path ?? [], (segment) => (typeof segment === 'object' ? segment.key : segment))
   return { message: issue.message, path: path.map((key) => (typeof key === 'number' ? key : String(key))) }
 }

@@ -8,6 +8,12 @@ export interface SqlStatement {
   readonly values: readonly SqlValue[]
 }
 
+/** A statement of a table projection. */
+export interface ProjectionStatement extends SqlStatement {
+  /** What the error names when it fails. */
+  readonly owner?: { readonly projection: string; readonly eventType: string }
+}
+
 /** What may be a parameter on every SQL store. */
 export type SqlValue = string | number | bigint | boolean | null | Uint8Array
 

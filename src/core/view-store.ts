@@ -3,6 +3,7 @@
  * missing and null sort first, numbers compare as doubles, text by code point, ties by key.
  */
 import type { IndexType } from './projection.ts'
+import type { LogPage } from './stored-event.ts'
 
 /** A row with the version that a transactional projection compares and sets. */
 export interface ViewRow {
@@ -29,7 +30,13 @@ export type Scalar = string | number | null
 /** What a field is compared with: a value, or bounds, or one of several values. */
 export type Comparison =
   | Scalar
-  | { readonly in?: readonly Scalar[]; readonly lt?: string | number; readonly lte?: string | number; readonly gt?: string | number; readonly gte?: string | number }
+  | {
+      readonly in?: readonly Scalar[]
+      readonly lt?: string | number
+      readonly lte?: string | number
+      readonly gt?: string | number
+      readonly gte?: string | number
+    }
 
 /** Where a page of a view ended: the sort value and the key of its last row. */
 export interface ViewCursor {
@@ -37,7 +44,12 @@ export interface ViewCursor {
   readonly key: string
 }
 
-/** A question to a view; its fields must be declared in `indexes`. */
+/**
+ * A question to a view; its fields must be declared in `indexes`.
+ *
+ * A bound never matches a missing value, and `null` matches nothing else. Descending is the exact reverse of ascending,
+ * keys included.
+ */
 export interface ListRows {
   readonly where: readonly (readonly [field: string, comparison: Comparison])[]
   /** Absent: by key. */
@@ -64,11 +76,16 @@ export interface ViewStore {
   /** The definitions that the rows in the store were made by. */
   defined(): Promise<readonly Pick<ViewDefinition, 'view' | 'fingerprint'>[]>
   /**
-   * Replaces a view: registers its definition and the rows that `build` makes, in one commit, with no append in between.
+   * Replaces a view, in every tenant: registers its definition and the rows that `build` makes, in one commit, with no append
+   * in between.
    *
-   * `build` is given the log up to the moment of the switch, in pages.
+   * `build` is given the log in pages, up to the moment of the switch. A store may let appends go on until its last pages; it
+   * keeps them out from then until the commit, so `build` must not append. Every key that was ever written gets a new row
+   * version: whoever folds from an old row is refused. When `build` rejects, nothing has changed.
+   *
+   * @throws DefinitionError (`ES_DEFINITION`) a view or field name that is not one.
    */
-  rebuild(definition: ViewDefinition, build: (log: AsyncIterable<import('./event-store.ts').LogPage>) => Promise<readonly BuiltRow[]>): Promise<void>
+  rebuild(definition: ViewDefinition, build: (log: AsyncIterable<LogPage>) => Promise<readonly BuiltRow[]>): Promise<void>
 }
 
 /** A row made by a rebuild. */

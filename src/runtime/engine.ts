@@ -1,0 +1,52 @@
+/** What the parts of one running app share: its ports, its definitions, its numbers. */
+import type { Clock } from '../core/clock.ts'
+import type { EventStore } from '../core/event-store.ts'
+import type { IdSource } from '../core/ids.ts'
+import type { Observer, Signal } from '../core/observer.ts'
+import type { Background } from './background.ts'
+import type { Definitions } from './definitions.ts'
+import type { Settings } from './settings.ts'
+import type { Counters } from './statistics.ts'
+import type { TransactionalViews } from './transactional-views.ts'
+
+/** The shared parts. */
+export interface Engine {
+  readonly store: EventStore
+  readonly definitions: Definitions
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly ids: IdSource
+  /** A number from 0 to 1, for jitter and samples. */
+  readonly random: () => number
+  /** Absent when nobody watches, so that a signal costs nothing then. */
+  readonly tell: ((signal: Signal) => void) | undefined
+  readonly counters: Counters
+  readonly background: Background
+  readonly views: TransactionalViews
+  readonly fallbacks: Fallbacks
+}
+
+/** What a command without its own rule falls back on. */
+export interface Fallbacks {
+  readonly authorize: ((context: any) => boolean | Promise<boolean>) | undefined
+  readonly validate: ((context: any) => readonly string[] | undefined | Promise<readonly string[] | undefined>) | undefined
+}
+
+/** One function for many observers; an observer that throws never disturbs the work it watches. */
+export function tellAll(observers: readonly Observer[]): Engine['tell'] {
+  if (observers.length === 0) return undefined
+  return (signal) => {
+    for (const observe of observers) {
+      try {
+        observe(signal)
+      } catch (error) {
+        report('an observer threw', error)
+      }
+    }
+  }
+}
+
+/** Says what went wrong where no caller is left to be told; throwing would end the process. */
+export function report(what: string, error: unknown): void {
+  console.error(`dacapo: ${what}:`, error)
+}

@@ -1,0 +1,268 @@
+/**
+ * The life of a command: parse → authorize → validate → load → decide → append → transactional projections → receipt.
+ *
+ * This file walks it from the outside: middleware, the request's parts, the idempotency key, and then to whoever decides:
+ * the stream's worker for an aggregate (`stream-worker.ts`), or a single execution for everything else.
+ */
+import type { AnyCall, AnyCommand, MaybePromise } from '../core/command.ts'
+import { type Duration, toMs } from '../core/duration.ts'
+import { DacapoError, DefinitionError, UnsupportedError, ValidationError } from '../core/errors.ts'
+import type { DomainEvent } from '../core/event.ts'
+import { appendLimits, type EventStore, type ExpectedVersion } from '../core/event-store.ts'
+import { toJson } from '../core/json.ts'
+import type { Metadata } from '../core/metadata.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { Rejection } from '../core/rejection.ts'
+import { parse } from '../core/schema.ts'
+import { streamName } from '../core/stream-name.ts'
+import { findCommand } from './definitions.ts'
+import type { Engine } from './engine.ts'
+import type { Execution, Settled } from './execution.ts'
+import { recall, toKey } from './idempotency.ts'
+import { withPatience } from './timeout.ts'
+
+/** A command as plain data, e.g. from an HTTP request or a file: its input is parsed by the command's schema. */
+export interface CommandRequest {
+  readonly command: string
+  readonly input: unknown
+  readonly kind?: never
+}
+
+/** What can be said with a command, beside its actor. */
+export interface ExecuteOptions {
+  /** Added to each event's metadata; JSON. */
+  readonly metadata?: Readonly<Record<string, unknown>>
+  /** Default: the execution's own id. */
+  readonly correlationId?: string
+  /** What caused it, e.g. the id of an event. Default: the execution's own id. */
+  readonly causationId?: string
+  /** 1–512 characters: the same key gives the same outcome, also after a crash, also a "no". Kept 7 days by default. */
+  readonly idempotencyKey?: string
+  /** Refuses with ConcurrencyError, without a retry, when the stream is elsewhere. */
+  readonly expectedVersion?: ExpectedVersion
+  readonly signal?: AbortSignal
+  /** Ends in TimedOutError. What was already sent to the store may still be written: a key makes a retry safe. */
+  readonly timeout?: Duration
+  /** The receipt carries the state after the command. */
+  readonly returnState?: boolean
+  /** Not part of this version: needs the subscription engine. */
+  readonly waitFor?: unknown
+}
+
+/** With whom and what comes along. */
+export interface Asking extends ExecuteOptions {
+  readonly actor: unknown
+  readonly context?: unknown
+}
+
+/** What middleware sees of a command. */
+export interface MiddlewareContext {
+  readonly command: string
+  /** As it was given, not parsed yet. */
+  readonly input: unknown
+  readonly tenant: string
+  readonly executionId: string
+  actor: unknown
+  /** The values for `context` in every stage; may be added to. */
+  context: Record<string, unknown>
+  /** Added to each event's metadata; may be added to. */
+  readonly metadata: Record<string, unknown>
+  readonly signal: AbortSignal | undefined
+}
+
+/** An onion around every command: do something, `await next()`, do something with its outcome, return it. */
+export type Middleware = (
+  context: MiddlewareContext,
+  next: () => Promise<Outcome<DomainEvent, Rejection>>,
+) => MaybePromise<Outcome<DomainEvent, Rejection>>
+
+/** Who decides: given an execution, it settles it. */
+export type Decider = (execution: Execution, stream: string | undefined) => Promise<Settled>
+
+/** What executing needs beside the engine. */
+export interface ExecutionPath {
+  readonly engine: Engine
+  readonly tenant: string
+  readonly middleware: readonly Middleware[]
+  readonly source: Pick<EventStore, 'readStream' | 'remembered'>
+  readonly decider: Decider
+  readonly trusted?: boolean
+}
+
+/** Executes a command; a "no" is a value. */
+export function executeCommand(
+  path: ExecutionPath,
+  request: AnyCall | CommandRequest,
+  asking: Asking,
+): Promise<Outcome<DomainEvent, Rejection>> {
+  const { engine } = path
+  const command = commandOf(engine, request)
+  const { timeout = undefined, signal } = asking ?? {}
+  const timeoutMs = timeout ? toMs(timeout, 'timeout') : engine.settings.timeoutMs
+  let execution: Execution | undefined
+  const abandon = () => {
+    if (execution) execution.abandoned = true
+  }
+  const started = (made: Execution) => {
+    execution = made
+  }
+  return withPatience(
+    () => dispatch(path, command, request.input, asking, started),
+    { timeoutMs, signal },
+    `execute ${command.command}`,
+    engine.clock,
+    abandon,
+  )
+}
+
+async function dispatch(
+  path: ExecutionPath,
+  command: AnyCommand,
+  input: unknown,
+  asking: Asking,
+  started: (execution: Execution) => void,
+): Promise<Outcome<DomainEvent, Rejection>> {
+  const { engine, tenant, middleware } = path
+  const { counters, tell, clock } = engine
+  const name = command.command
+  const executionId = engine.ids.next()
+  const startedAt = tell ? clock.now() : 0
+  tell?.({ signal: 'dispatch.start', tenant, command: name, executionId, correlationId: asking?.correlationId ?? executionId })
+  try {
+    assertAsking(asking, name)
+    const context: MiddlewareContext = {
+      command: name,
+      input,
+      tenant,
+      executionId,
+      actor: asking.actor,
+      context: { ...(asking.context as object | undefined) },
+      metadata: { ...asking.metadata },
+      signal: asking.signal,
+    }
+    const outcome = await throughMiddleware(middleware, context, async () =>
+      toOutcome(await settle(path, await toExecution(engine, command, context, asking, path.trusted ?? false), started)),
+    )
+    countOutcome(counters, outcome)
+    if (tell) {
+      const told = outcome.ok
+        ? { outcome: outcome.receipt.events.length > 0 ? ('accepted' as const) : ('empty' as const), duplicate: outcome.receipt.duplicate }
+        : { outcome: 'rejected' as const, code: outcome.rejection.code, duplicate: outcome.duplicate }
+      const events = outcome.ok ? outcome.receipt.events.length : 0
+      tell({ signal: 'dispatch.stop', tenant, command: name, executionId, ...told, events, durationMs: clock.now() - startedAt })
+    }
+    return outcome
+  } catch (error) {
+    counters.failed++
+    const code = DacapoError.is(error) ? error.code : undefined
+    tell?.({ signal: 'dispatch.exception', tenant, command: name, executionId, error, code, durationMs: clock.now() - startedAt })
+    throw error
+  }
+}
+
+async function settle(path: ExecutionPath, execution: Execution, started: (execution: Execution) => void): Promise<Settled> {
+  const { engine, tenant, source } = path
+  started(execution)
+  const { command, input, idempotency } = execution
+  if (idempotency) {
+    const entry = await source.remembered(tenant, idempotency.key)
+    if (entry) return recall(engine, source, execution, entry)
+    engine.tell?.({ signal: 'idempotency.miss', tenant, key: idempotency.key, command: command.command })
+  }
+  const { boundary } = command
+  return path.decider(execution, boundary.kind === 'aggregate' ? streamName(boundary.aggregate.name, boundary.id(input)) : undefined)
+}
+
+async function toExecution(
+  engine: Engine,
+  command: AnyCommand,
+  given: MiddlewareContext,
+  options: ExecuteOptions,
+  trusted: boolean,
+): Promise<Execution> {
+  const { executionId: id, tenant } = given
+  const { asker, command: name } = command
+  const { correlationId = id, causationId = id, expectedVersion, idempotencyKey, returnState = false } = options
+  const input = await parse(command.input, given.input, `input of ${name}`)
+  const actor = asker.actor ? await parse(asker.actor, given.actor, `actor of ${name}`) : given.actor
+  const context = asker.context ? await parse(asker.context, given.context, `context of ${name}`) : given.context
+  const metadata: Metadata = { ...given.metadata, correlationId, causationId, actor, command: name }
+  const expiresAt = engine.clock.now() + engine.settings.keepOutcomeMs
+  return {
+    id,
+    command,
+    input,
+    actor,
+    context,
+    tenant,
+    metadata,
+    metadataText: toJson(metadata, `metadata of ${name}`),
+    expectedVersion,
+    idempotency: idempotencyKey === undefined ? undefined : toKey(assertKey(idempotencyKey), name, given.input, expiresAt),
+    returnState,
+    trusted,
+    abandoned: false,
+  }
+}
+
+function commandOf(engine: Engine, request: AnyCall | CommandRequest): AnyCommand {
+  if (request?.kind === 'call') {
+    const registered = engine.definitions.commands.get(request.command)
+    if (registered === request.definition) return request.definition
+    // Another command of the same name is a mistake in the program; an unknown name gets a suggestion.
+    if (registered) throw new DefinitionError(`Two different commands are called ${request.command}; this app registered the other one.`)
+    return findCommand(engine.definitions, request.command)
+  }
+  if (typeof request?.command !== 'string') throw new ValidationError('A command', ['it must be a call, or { command, input }'])
+  return findCommand(engine.definitions, request.command)
+}
+
+function throughMiddleware(
+  middleware: readonly Middleware[],
+  context: MiddlewareContext,
+  innermost: () => Promise<Outcome<DomainEvent, Rejection>>,
+): Promise<Outcome<DomainEvent, Rejection>> {
+  const at = (index: number): (() => Promise<Outcome<DomainEvent, Rejection>>) => {
+    const layer = middleware[index]
+    if (!layer) return innermost
+    return async () => {
+      const outcome = await layer(context, at(index + 1))
+      if (typeof outcome?.ok !== 'boolean') {
+        throw new DefinitionError(`Middleware ${layer.name || index + 1} must return the outcome of next(), or one of its own.`)
+      }
+      return outcome
+    }
+  }
+  return at(0)()
+}
+
+function toOutcome(settled: Settled): Outcome<DomainEvent, Rejection> {
+  if (settled.kind === 'rejected') return { ok: false, rejection: settled.rejection, duplicate: settled.duplicate }
+  const { kind: _, ...receipt } = settled
+  return { ok: true, receipt: receipt as never }
+}
+
+function countOutcome(counters: Engine['counters'], outcome: Outcome<DomainEvent, Rejection>): void {
+  if (outcome.ok ? outcome.receipt.duplicate : outcome.duplicate) counters.duplicates++
+  else if (!outcome.ok) counters.rejected++
+  else if (outcome.receipt.events.length === 0) counters.empty++
+  else {
+    counters.accepted++
+    counters.events += outcome.receipt.events.length
+  }
+}
+
+/** An actor is always given: nobody is anonymous by accident. */
+function assertAsking(asking: Asking | undefined, command: string): asserts asking is Asking {
+  if (asking?.actor === undefined || asking.actor === null) {
+    throw new ValidationError(`execute ${command}`, [{ message: 'say who asks: execute(call, { actor })', path: ['actor'] }])
+  }
+  if (asking.waitFor !== undefined) {
+    throw new UnsupportedError('waitFor needs the subscription engine, which this version does not have yet.')
+  }
+}
+
+function assertKey(key: string): string {
+  if (typeof key === 'string' && key.length > 0 && key.length <= appendLimits.keyLength) return key
+  throw new ValidationError('idempotencyKey', [`it must have 1–${appendLimits.keyLength} characters`])
+}

@@ -1,0 +1,124 @@
+/** Every limit, wait and size of the runtime: its default, its check, and the number that the engine uses. */
+import { assertLifespan, type LifespanPolicy, lifespanMs, type SnapshotPolicy } from '../core/aggregate.ts'
+import { type Duration, toCount, toMs } from '../core/duration.ts'
+import { DefinitionError } from '../core/errors.ts'
+import { assertRetry, type RetryPolicy } from '../core/event-handler.ts'
+
+/** Defaults for everything that a definition does not say itself: `createApp({ defaults })`. */
+export interface Defaults {
+  /** For aggregates without their own `snapshot` or `lifespan`. */
+  readonly aggregate?: {
+    /** `false`: no snapshots unless an aggregate asks for them. Default: every 100 events, the latest one kept. */
+    readonly snapshot?: Pick<SnapshotPolicy<never>, 'everyEvents' | 'keep'> | false
+    /** Default: 30 minutes after a command, 5 minutes after an error, then stop. */
+    readonly lifespan?: LifespanPolicy
+    /** Idle time after which a warm state is kept as encoded text. Default 1 minute. */
+    readonly hibernateAfter?: Duration
+    /** One load from a snapshot in so many is compared with a full fold. Default 1,000; 1 compares every load. */
+    readonly compareSnapshotOneIn?: number
+  }
+  /** For commands. */
+  readonly command?: {
+    /** How often a command is decided before a conflict becomes ConcurrencyError. Default 10. */
+    readonly attempts?: number
+    /** The longest pause before the second attempt; doubles with each. Default 5 milliseconds. */
+    readonly backoff?: Duration
+    /** The longest pause between attempts. Default 200 milliseconds. */
+    readonly longestBackoff?: Duration
+    /** How long `execute` waits. Default: as long as it takes. */
+    readonly timeout?: Duration
+    /** How long the outcome under an idempotency key is kept. Default 7 days. */
+    readonly keepOutcome?: Duration
+    /** How many commands that wait for one stream are decided together. Default 256. */
+    readonly groupSize?: number
+    /** A group closes when an `authorize` or `validate` has not settled after this time. Default 5 milliseconds. */
+    readonly groupPatience?: Duration
+  }
+  /** For warm state. */
+  readonly memory?: {
+    /** How many streams stay warm. Default 10,000. */
+    readonly warmStreams?: number
+    /** How many rows of transactional projections stay warm. Default 10,000. */
+    readonly warmRows?: number
+    /** How often the heap is looked at. Default 10 seconds. */
+    readonly checkEvery?: Duration
+    /** Share of the heap's limit from which idle times are halved. Default 0.7. */
+    readonly elevatedAt?: number
+    /** Share of the heap's limit from which idle times are cut to a tenth. Default 0.85. */
+    readonly criticalAt?: number
+  }
+  /** For event handlers without their own `retry`. Default: 5 attempts, backoff from 100 milliseconds, then the dead letters. */
+  readonly handlers?: { readonly retry?: RetryPolicy }
+}
+
+/** The same in the engine's units. */
+export interface Settings {
+  readonly snapshot: { readonly everyEvents: number; readonly keep: number } | false
+  readonly lifespan: Required<LifespanPolicy>
+  readonly hibernateAfterMs: number
+  readonly compareSnapshotOneIn: number
+  readonly attempts: number
+  readonly backoffMs: number
+  readonly longestBackoffMs: number
+  readonly timeoutMs: number | undefined
+  readonly keepOutcomeMs: number
+  readonly groupSize: number
+  readonly groupPatienceMs: number
+  readonly warmStreams: number
+  readonly warmRows: number
+  readonly checkMemoryEveryMs: number
+  readonly elevatedAt: number
+  readonly criticalAt: number
+}
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws DefinitionError (`ES_DEFINITION`) a count or Duration of 0 or less, a share outside 0–1.
+ */
+export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers = {} }: Defaults): Settings {
+  const lifespan: Required<LifespanPolicy> = {
+    afterEvent: { minutes: 30 },
+    afterCommand: { minutes: 30 },
+    afterError: { minutes: 5 },
+    onTimeout: 'stop',
+    ...aggregate.lifespan,
+  }
+  assertLifespan(lifespan, 'defaults.aggregate')
+  if (handlers.retry) assertRetry(handlers.retry, 'defaults.handlers')
+  const { snapshot = {} } = aggregate
+  const elevatedAt = toShare(memory.elevatedAt ?? 0.7, 'defaults.memory.elevatedAt')
+  const criticalAt = toShare(memory.criticalAt ?? 0.85, 'defaults.memory.criticalAt')
+  if (criticalAt < elevatedAt) throw new DefinitionError('defaults.memory.criticalAt must not be below elevatedAt.')
+  return {
+    snapshot: snapshot && {
+      everyEvents: toCount(snapshot.everyEvents ?? 100, 'defaults.aggregate.snapshot.everyEvents'),
+      keep: toCount(snapshot.keep ?? 1, 'defaults.aggregate.snapshot.keep'),
+    },
+    lifespan,
+    hibernateAfterMs: toMs(aggregate.hibernateAfter ?? { minutes: 1 }, 'defaults.aggregate.hibernateAfter'),
+    compareSnapshotOneIn: toCount(aggregate.compareSnapshotOneIn ?? 1000, 'defaults.aggregate.compareSnapshotOneIn'),
+    attempts: toCount(command.attempts ?? 10, 'defaults.command.attempts'),
+    backoffMs: toMs(command.backoff ?? { milliseconds: 5 }, 'defaults.command.backoff'),
+    longestBackoffMs: toMs(command.longestBackoff ?? { milliseconds: 200 }, 'defaults.command.longestBackoff'),
+    timeoutMs: command.timeout && toMs(command.timeout, 'defaults.command.timeout'),
+    keepOutcomeMs: toMs(command.keepOutcome ?? { days: 7 }, 'defaults.command.keepOutcome'),
+    groupSize: toCount(command.groupSize ?? 256, 'defaults.command.groupSize'),
+    groupPatienceMs: toMs(command.groupPatience ?? { milliseconds: 5 }, 'defaults.command.groupPatience'),
+    warmStreams: toCount(memory.warmStreams ?? 10_000, 'defaults.memory.warmStreams'),
+    warmRows: toCount(memory.warmRows ?? 10_000, 'defaults.memory.warmRows'),
+    checkMemoryEveryMs: toMs(memory.checkEvery ?? { seconds: 10 }, 'defaults.memory.checkEvery'),
+    elevatedAt,
+    criticalAt,
+  }
+}
+
+/** A lifespan policy as a number of milliseconds or a word, for one command's end. */
+export function lifespanAfter(policy: unknown, cause: unknown, what: string): number | 'hibernate' | 'stop' {
+  return lifespanMs(typeof policy === 'function' ? policy(cause) : policy, what)
+}
+
+function toShare(share: number, what: string): number {
+  if (!(share > 0 && share <= 1)) throw new DefinitionError(`${what} is a share of the heap's limit, above 0 and at most 1, not ${share}.`)
+  return share
+}

@@ -1,0 +1,219 @@
+/**
+ * Several commands in one commit: `app.transaction`, and `app.within` for a transaction that the caller owns.
+ *
+ * Nothing in here is warm: a transaction sees its own writes and nobody else's, and what it read must not outlive it.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { AnyAggregate } from '../core/aggregate.ts'
+import { type Duration, toMs } from '../core/duration.ts'
+import { CommandRejectedError, NestedTransactionError, UnsupportedError, ValidationError } from '../core/errors.ts'
+import type { DomainEvent } from '../core/event.ts'
+import type { AppendResult, RememberedOutcome, StoreTransaction } from '../core/event-store.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { RecordedEvent } from '../core/recorded-event.ts'
+import type { Rejection } from '../core/rejection.ts'
+import { sql } from '../core/sql.ts'
+import { streamName } from '../core/stream-name.ts'
+import type { Engine } from './engine.ts'
+import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './execute-command.ts'
+import type { Execution, IdempotencyKey } from './execution.ts'
+import { entryForRejection, entryForReturn, recallKept, toKey, toRejection } from './idempotency.ts'
+import { loadAggregate } from './load-aggregate.ts'
+import { executeSingle, type Session } from './single-execution.ts'
+import { withPatience } from './timeout.ts'
+import type { WarmAggregates } from './warm-aggregates.ts'
+
+/** Makes a transaction itself idempotent: the same key gives the same value, or the same rejection, without running it again. */
+export interface TransactionOptions {
+  /** 1–512 characters. */
+  readonly idempotencyKey?: string
+  /** What the transaction is about; the same key with another input is refused. */
+  readonly input?: unknown
+  readonly timeout?: Duration
+  readonly signal?: AbortSignal
+}
+
+/** What an idempotent transaction comes to. */
+export interface TransactionOutcome<T> {
+  /** What the work returned; kept as JSON. */
+  readonly value: T
+  /** Whether it was remembered, and nothing ran. */
+  readonly duplicate: boolean
+}
+
+/** What the parts of a transaction are bound to. */
+export interface TransactionScope {
+  readonly engine: Engine
+  readonly tenant: string
+  readonly middleware: readonly Middleware[]
+  readonly warm: WarmAggregates
+}
+
+/** The calls of a transaction, untyped; `app.ts` gives them their types. */
+export interface TransactionCalls {
+  execute(request: any, asking: any): Promise<unknown>
+  attempt(request: any, asking: any): Promise<unknown>
+  load(aggregate: AnyAggregate, id: string): Promise<unknown>
+  sql(parts: TemplateStringsArray, ...values: readonly never[]): Promise<readonly Record<string, unknown>[]>
+}
+
+interface OpenTransaction {
+  readonly engine: Engine
+  over: boolean
+}
+
+const current = new AsyncLocalStorage<OpenTransaction>()
+
+/** Refuses the outer app inside a transaction of its own, where it would wait for itself. */
+export function assertOutside(engine: Engine, what: string): void {
+  const open = current.getStore()
+  if (open && open.engine === engine && !open.over) throw new NestedTransactionError(what)
+}
+
+/** Runs work in one transaction of the store. */
+export async function runTransaction(
+  scope: TransactionScope,
+  work: (calls: TransactionCalls) => Promise<unknown>,
+  options: TransactionOptions,
+): Promise<unknown> {
+  const { engine } = scope
+  assertOutside(engine, 'transaction')
+  const { store, clock, settings } = engine
+  if (!store.transaction) throw new UnsupportedError(`The ${store.name} store has no transactions.`)
+  const { idempotencyKey, input = null, timeout, signal } = options
+  const key =
+    idempotencyKey === undefined ? undefined : toKey(assertText(idempotencyKey), 'transaction', input, clock.now() + settings.keepOutcomeMs)
+  const remembered = key && (await store.remembered(scope.tenant, key.key))
+  if (key && remembered) return recallTransaction(key, remembered)
+  const begin = store.transaction
+  const touched = new Set<string>()
+  const open: OpenTransaction = { engine, over: false }
+  const run = () =>
+    current.run(open, () =>
+      begin((transaction) => {
+        const calls = callsOf(scope, transaction, touched)
+        return key ? runOnce(scope, transaction, key, () => work(calls)) : work(calls)
+      }),
+    )
+  try {
+    return await withPatience(run, { timeoutMs: timeout && toMs(timeout, 'timeout'), signal }, 'transaction', clock)
+  } finally {
+    open.over = true
+    // What the transaction wrote went past the warm aggregates; they would find out, but only by a conflict.
+    for (const stream of touched) scope.warm.forget(scope.tenant, stream)
+  }
+}
+
+/** The same calls inside a transaction that the caller has opened on its own client. */
+export function callsWithin(scope: TransactionScope, client: unknown, ready: () => Promise<void>): TransactionCalls {
+  const { store } = scope.engine
+  if (!store.within)
+    throw new UnsupportedError(`The ${store.name} store has no client of its own, so there is no transaction to join: use app.transaction.`)
+  const transaction = store.within(client)
+  const calls = callsOf(scope, transaction, new Set())
+  return {
+    execute: async (request, asking) => ready().then(() => calls.execute(request, asking)),
+    attempt: async (request, asking) => ready().then(() => calls.attempt(request, asking)),
+    load: async (aggregate, id) => ready().then(() => calls.load(aggregate, id)),
+    sql: calls.sql,
+  }
+}
+
+function callsOf(
+  { engine, tenant, middleware, warm }: TransactionScope,
+  transaction: StoreTransaction,
+  touched: Set<string>,
+): TransactionCalls {
+  const session: Session = {
+    readStream: transaction.readStream.bind(transaction),
+    streamInfo: transaction.streamInfo.bind(transaction),
+    snapshots: transaction.snapshots,
+    views: engine.views.inside(transaction.views),
+    async append(request): Promise<AppendResult> {
+      touched.add(request.stream)
+      const result = await transaction.append(request)
+      for (const row of request.views ?? []) engine.views.forget(tenant, [row])
+      warm.forget(tenant, request.stream)
+      return result
+    },
+  }
+  const decider: Decider = (execution: Execution) => executeSingle(engine, session, execution)
+  const source = { readStream: session.readStream, remembered: transaction.remembered.bind(transaction) }
+  const path: ExecutionPath = { engine, tenant, middleware, decider, source }
+  const attempt = async (request: CommandRequest, asking: never) => toTransactionOutcome(await executeCommand(path, request, asking))
+  return {
+    attempt,
+    async execute(request, asking) {
+      const outcome = await attempt(request, asking as never)
+      if (!outcome.ok) throw new CommandRejectedError(request.command, outcome.rejection, outcome.duplicate)
+      return outcome.receipt
+    },
+    async load(aggregate, id) {
+      const { state, version } = await loadAggregate(engine, session, aggregate, tenant, streamName(aggregate.name, id))
+      return { state, version, exists: version > 0 }
+    },
+    sql: (parts, ...values) => transaction.sql(sql(parts, ...values)),
+  }
+}
+
+/**
+ * Runs work under a key, in the transaction that remembers its outcome.
+ *
+ * A rejection undoes the work, but is itself committed under the key; so it is carried out of the transaction as a value.
+ */
+async function runOnce(
+  scope: TransactionScope,
+  transaction: StoreTransaction,
+  key: IdempotencyKey,
+  work: () => Promise<unknown>,
+): Promise<unknown> {
+  const found = await transaction.remembered(scope.tenant, key.key)
+  if (found) return recallTransaction(key, found)
+  const remember = (idempotency: ReturnType<typeof entryForReturn>) =>
+    // The entry belongs to no stream; the request needs a name for one that it neither reads nor writes.
+    transaction.append({ tenant: scope.tenant, stream: 'transaction-outcome', expectedVersion: 'any', events: [], idempotency })
+  try {
+    const value = await transaction.savepoint(work)
+    await remember(entryForReturn(key, value))
+    return { value, duplicate: false } satisfies TransactionOutcome<unknown>
+  } catch (error) {
+    if (!(error instanceof CommandRejectedError)) throw error
+    await remember(entryForRejection(key, error.rejection))
+    return new Refusal(error)
+  }
+}
+
+/** A rejection on its way out of a transaction that must commit. */
+class Refusal {
+  readonly error: CommandRejectedError
+  constructor(error: CommandRejectedError) {
+    this.error = error
+  }
+}
+
+/** The answer of a transaction: its value, or the rejection that was carried out of it. */
+export function unwrapTransaction(result: unknown): unknown {
+  if (result instanceof Refusal) throw result.error
+  return result
+}
+
+function recallTransaction(key: IdempotencyKey, entry: RememberedOutcome): unknown {
+  const kept = recallKept(key, entry)
+  if (kept.kind === 'rejected') throw new CommandRejectedError('the transaction', toRejection(kept), true)
+  return { value: kept.kind === 'returned' ? kept.value : undefined, duplicate: true } satisfies TransactionOutcome<unknown>
+}
+
+/** Positions do not exist before the commit, so a receipt inside a transaction shows none. */
+function toTransactionOutcome(outcome: Outcome<DomainEvent, Rejection>): Outcome<DomainEvent, Rejection, unknown> {
+  if (!outcome.ok) return outcome
+  const { events, version, duplicate } = outcome.receipt
+  return {
+    ok: true,
+    receipt: { events: (events as readonly RecordedEvent[]).map(({ position, recordedAt, ...decided }) => decided), version, duplicate },
+  }
+}
+
+function assertText(key: string): string {
+  if (typeof key === 'string' && key.length > 0 && key.length <= 512) return key
+  throw new ValidationError('idempotencyKey', ['it must have 1–512 characters'])
+}

@@ -1,0 +1,217 @@
+/**
+ * Warm aggregates: recently used streams keep their state and version in memory.
+ *
+ * They are a hint, never the authority: what the cache holds is proved by the append's exact version, or by a look at the
+ * stream's version where nothing is appended (`stream-worker.ts`). This file only decides what stays: how many, how long,
+ * in which form.
+ */
+import type { AnyAggregate } from '../core/aggregate.ts'
+import type { PressureLevel } from '../core/observer.ts'
+import type { Entry } from './decide-group.ts'
+import { type Engine, report } from './engine.ts'
+import { type HeapProbe, type MemoryPressure, pressureFactors, watchMemory } from './memory-pressure.ts'
+import { lifespanAfter } from './settings.ts'
+import { isDue, snapshotPolicyOf, takeLater } from './snapshots.ts'
+import { stateCodecOf } from './state-codec.ts'
+import { type GroupEnd, StreamWorker, type WarmState } from './stream-worker.ts'
+
+/** A stream that is warm, asleep, or at work. */
+interface Resident {
+  readonly worker: StreamWorker
+  usedAt: number
+  /** How long it may be idle; before it goes, it hibernates. */
+  idleMs: number
+  /** Its state as text, instead of the worker's. */
+  asleep: { readonly text: string; readonly version: number; readonly snapshotVersion: number | undefined } | undefined
+}
+
+/** The warm aggregates of an app. */
+export interface WarmAggregates {
+  readonly memory: MemoryPressure
+  /** The worker of a stream, woken up. */
+  workerOf(aggregate: AnyAggregate, tenant: string, stream: string): StreamWorker
+  /** The last committed state that is known, perhaps overtaken by another process. */
+  peek(tenant: string, stream: string): WarmState | undefined
+  stateOf(tenant: string, stream: string): 'warm' | 'hibernated' | 'cold'
+  count(): { readonly warm: number; readonly hibernated: number }
+  /** Forgets a stream that was written past its worker. */
+  forget(tenant: string, stream: string): void
+  /** Waits for everything that runs, then lets everything go, taking the snapshots that are worth it. */
+  stop(): Promise<void>
+}
+
+/** Makes the warm aggregates of an app. */
+export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggregates {
+  const { settings, clock, tell } = engine
+  const residents = new Map<string, Resident>()
+  const memory = watchMemory(engine, clock, probe, sweep)
+  let sweepAt = Number.POSITIVE_INFINITY
+  let cancelSweep = () => {}
+
+  function scheduleSweep(at: number): void {
+    if (at >= sweepAt) return
+    cancelSweep()
+    sweepAt = at
+    cancelSweep = clock.after(Math.max(at - clock.now(), 1), () => {
+      sweepAt = Number.POSITIVE_INFINITY
+      sweep()
+    })
+  }
+
+  /** Lets go of whoever was idle for too long, and puts to sleep whoever was idle for a while. */
+  function sweep(_level: PressureLevel = memory.level): void {
+    const now = clock.now()
+    const factor = pressureFactors[memory.level]
+    let next = Number.POSITIVE_INFINITY
+    for (const [id, resident] of residents) {
+      const goneAt = resident.usedAt + resident.idleMs * factor
+      const asleepAt = resident.asleep ? Number.POSITIVE_INFINITY : resident.usedAt + settings.hibernateAfterMs * factor
+      if (resident.worker.busy) next = Math.min(next, now + settings.hibernateAfterMs)
+      else if (goneAt <= now) timeIsUp(id, resident)
+      else if (asleepAt <= now) hibernate(id, resident)
+      if (residents.has(id) && !resident.worker.busy)
+        next = Math.min(next, Math.max(Math.min(goneAt, resident.asleep ? goneAt : asleepAt), now + 1))
+    }
+    if (next < Number.POSITIVE_INFINITY) scheduleSweep(next)
+  }
+
+  function timeIsUp(id: string, resident: Resident): void {
+    const { aggregate } = resident.worker
+    const action = aggregate.lifespan?.onTimeout ?? settings.lifespan.onTimeout
+    if (action === 'stop') passivate(id, resident, memory.level === 'normal' ? 'idle' : 'memory')
+    else {
+      resident.idleMs = Number.POSITIVE_INFINITY
+      hibernate(id, resident)
+    }
+  }
+
+  function passivate(id: string, { worker, asleep }: Resident, reason: 'idle' | 'memory' | 'stop'): void {
+    residents.delete(id)
+    const { tenant, stream, aggregate } = worker
+    const state = asleep ? wake(aggregate, asleep) : worker.warm
+    if (!state) return
+    const policy = snapshotPolicyOf(engine, aggregate)
+    // Not when the app stops: thousands at once would hold it up, and the regular ones already bound the next load.
+    if (policy && reason !== 'stop' && state.version > (state.snapshotVersion ?? 0)) takeLater(engine, worker, state)
+    tell?.({ signal: 'aggregate.passivate', tenant, stream, version: state.version, reason })
+  }
+
+  function hibernate(id: string, resident: Resident): void {
+    const { worker } = resident
+    const { warm, tenant, stream, aggregate } = worker
+    if (!warm || resident.asleep) return
+    let text: string
+    try {
+      text = stateCodecOf(aggregate).encode(warm.state)
+    } catch (error) {
+      // A state that has no text cannot hibernate, so it goes; `snapshot.failed` tells why.
+      residents.delete(id)
+      tell?.({ signal: 'snapshot.failed', tenant, stream, version: warm.version, error })
+      return
+    }
+    resident.asleep = { text, version: warm.version, snapshotVersion: warm.snapshotVersion }
+    worker.warm = undefined
+    tell?.({ signal: 'aggregate.hibernate', tenant, stream, version: warm.version, characters: text.length })
+  }
+
+  function ended(id: string, { base, last }: GroupEnd): void {
+    const resident = residents.get(id)
+    if (!resident) return
+    const { worker } = resident
+    const { warm, aggregate, tenant, stream } = worker
+    const policy = snapshotPolicyOf(engine, aggregate)
+    if (warm && policy && isDue(base.version, warm.version, policy.everyEvents)) {
+      takeLater(engine, { aggregate, tenant, stream }, warm)
+      worker.warm = { ...warm, snapshotVersion: warm.version }
+    }
+    resident.usedAt = clock.now()
+    const lifespan = last ? lifespanOf(aggregate, last) : Number.POSITIVE_INFINITY
+    if (lifespan === 'stop') queueMicrotask(() => worker.busy || passivate(id, resident, 'idle'))
+    else if (lifespan === 'hibernate') queueMicrotask(() => worker.busy || hibernate(id, resident))
+    resident.idleMs = typeof lifespan === 'number' ? lifespan : Number.POSITIVE_INFINITY
+    scheduleSweep(resident.usedAt + Math.min(resident.idleMs, settings.hibernateAfterMs) * pressureFactors[memory.level])
+  }
+
+  function lifespanOf(aggregate: AnyAggregate, { answer, decided, job }: Entry): number | 'hibernate' | 'stop' {
+    const policy = { ...settings.lifespan, ...aggregate.lifespan }
+    const what = `lifespan of aggregate ${aggregate.name}`
+    try {
+      if (answer.kind === 'error') return lifespanAfter(policy.afterError, answer.error, `${what}: afterError`)
+      if (decided.length > 0) return lifespanAfter(policy.afterEvent, decided.at(-1), `${what}: afterEvent`)
+      return lifespanAfter(policy.afterCommand, job.execution.command.command, `${what}: afterCommand`)
+    } catch (error) {
+      // The command has long been answered; a policy that fails must not keep its state for ever.
+      report(`the lifespan of aggregate ${aggregate.name} failed`, error)
+      return 'stop'
+    }
+  }
+
+  function makeRoom(): void {
+    for (const [id, resident] of residents) {
+      if (residents.size <= settings.warmStreams) return
+      if (!resident.worker.busy) passivate(id, resident, 'memory')
+    }
+  }
+
+  return {
+    memory,
+    workerOf(aggregate, tenant, stream) {
+      const id = idOf(tenant, stream)
+      let resident = residents.get(id)
+      if (resident) {
+        residents.delete(id) // and in again: the map's order is the order of use
+        const { worker, asleep } = resident
+        if (asleep) {
+          worker.warm = wake(aggregate, asleep)
+          resident.asleep = undefined
+          tell?.({ signal: 'aggregate.activate', tenant, stream, version: asleep.version, from: 'hibernation' })
+        }
+      } else {
+        memory.start()
+        const worker = new StreamWorker(engine, aggregate, tenant, stream, (end) => ended(id, end))
+        resident = { worker, usedAt: clock.now(), idleMs: Number.POSITIVE_INFINITY, asleep: undefined }
+      }
+      residents.set(id, resident)
+      if (residents.size > settings.warmStreams) makeRoom()
+      return resident.worker
+    },
+    peek(tenant, stream) {
+      const resident = residents.get(idOf(tenant, stream))
+      return resident && (resident.asleep ? wake(resident.worker.aggregate, resident.asleep) : resident.worker.warm)
+    },
+    stateOf(tenant, stream) {
+      const resident = residents.get(idOf(tenant, stream))
+      if (resident?.asleep) return 'hibernated'
+      return resident?.worker.warm ? 'warm' : 'cold'
+    },
+    count() {
+      let warm = 0
+      let hibernated = 0
+      for (const { asleep, worker } of residents.values()) {
+        if (asleep) hibernated++
+        else if (worker.warm) warm++
+      }
+      return { warm, hibernated }
+    },
+    forget(tenant, stream) {
+      const resident = residents.get(idOf(tenant, stream))
+      if (!resident) return
+      resident.asleep = undefined
+      if (!resident.worker.busy) resident.worker.warm = undefined
+    },
+    async stop() {
+      memory.stop()
+      cancelSweep()
+      await Promise.all([...residents.values()].map(({ worker }) => worker.idle()))
+      for (const [id, resident] of residents) passivate(id, resident, 'stop')
+    },
+  }
+}
+
+function wake(aggregate: AnyAggregate, { text, version, snapshotVersion }: NonNullable<Resident['asleep']>): WarmState {
+  return { state: stateCodecOf(aggregate).decode(text), version, snapshotVersion }
+}
+
+function idOf(tenant: string, stream: string): string {
+  return `${tenant}\u0000${stream}`
+}

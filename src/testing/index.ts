@@ -1,0 +1,6 @@
+/** For tests: scenarios, a test app, time and failure on demand, and the contract that every store must pass. */
+export { type FaultMoment, type Faults, faultStore } from './fault-store.ts'
+export { type Given, type Scenario, ScenarioFailedError, type Shape, scenario, type Then, type WhenOptions } from './scenario.ts'
+export * from './store-contract.ts'
+export { type DeadLetter, type TestAppOptions, type TestTools, testApp } from './test-app.ts'
+export { type TestClock, testClock } from './test-clock.ts'

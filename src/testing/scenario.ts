@@ -1,0 +1,192 @@
+/** Given events, when a command, then events or a "no": tests in the words of the domain. */
+import type { AnyAggregate, EventsOf } from '../core/aggregate.ts'
+import type { ActorOf, AnyCall, AnyCommand, CallOf, EmittedOf, RejectionOf } from '../core/command.ts'
+import { DacapoError, DefinitionError } from '../core/errors.ts'
+import { type AnyEventType, type DomainEvent, definitionOf } from '../core/event.ts'
+import { encodeEvent } from '../core/event-codec.ts'
+import type { EventStore } from '../core/event-store.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { Rejection } from '../core/rejection.ts'
+import { streamName } from '../core/stream-name.ts'
+import { createApp } from '../runtime/create-app.ts'
+import { newId } from '../runtime/system.ts'
+import { memory } from '../stores/memory/index.ts'
+import { testClock } from './test-clock.ts'
+
+/** An event without what a store adds to it. */
+export type Shape<E> = E extends DomainEvent ? DomainEvent<E['type'], E['data']> : never
+
+/** What a command should have come to. */
+export interface Then<Call extends AnyCall> {
+  /** Exactly these events, in this order. Not named `then`: `await` would call it. */
+  thenEvents(...events: readonly Shape<EmittedOf<Call>>[]): Promise<void>
+  /** Accepted, and nothing was written. */
+  thenNothing(): Promise<void>
+  /** A rejection with this code, and with these details if they are given. */
+  thenRejected(code: RejectionOf<Call>['code'], details?: unknown): Promise<void>
+  thenForbidden(): Promise<void>
+  /** A ValidationError; `message` is a part of its text. */
+  thenInvalid(message?: string): Promise<void>
+}
+
+/** The past is said; now a command. */
+export interface Given<Call extends AnyCall> {
+  when<C extends Call>(call: C, options?: WhenOptions<C>): Then<C>
+}
+
+/** Who asks and when, in a scenario. */
+export interface WhenOptions<Call extends AnyCall> {
+  /** Default: `{ id: 'test', roles: [] }`. */
+  readonly actor?: ActorOf<Call>
+  readonly context?: Readonly<Record<string, unknown>>
+  /** Default: 2030-01-01T00:00:00Z. */
+  readonly now?: Date
+}
+
+/** A test of an aggregate's commands, or of a decision. */
+export interface Scenario<E, Call extends AnyCall> {
+  given(...events: readonly Shape<E>[]): Given<Call>
+}
+
+/**
+ * A scenario of an aggregate: the given events are its stream.
+ *
+ * @example
+ * await scenario(Account)
+ *   .given(AccountOpened({ owner: 'ann' }), MoneyDeposited({ amount: 10 }))
+ *   .when(withdraw({ accountId: 'a', amount: 30 }), { actor: ann })
+ *   .thenRejected('InsufficientFunds')
+ */
+export function scenario<A extends AnyAggregate>(aggregate: A): Scenario<EventsOf<A>, AnyCall>
+/** A scenario of a decision, or of a command without an aggregate: the given events are the whole log. */
+export function scenario<C extends AnyCommand>(command: C): Scenario<DomainEvent, CallOf<C>>
+export function scenario(subject: AnyAggregate | AnyCommand): Scenario<DomainEvent, AnyCall> {
+  return {
+    given: (...past) => ({
+      when(call, options = {}) {
+        let outcome: Promise<Outcome<DomainEvent, Rejection>> | undefined
+        const run = (): Promise<Outcome<DomainEvent, Rejection>> => {
+          outcome ??= runScenario(subject, past as readonly DomainEvent[], call, options)
+          return outcome
+        }
+        return expectations(call.command, run)
+      },
+    }),
+  }
+}
+
+async function runScenario(
+  subject: AnyAggregate | AnyCommand,
+  past: readonly DomainEvent[],
+  call: AnyCall,
+  options: WhenOptions<AnyCall>,
+): Promise<Outcome<DomainEvent, Rejection>> {
+  const clock = testClock(options.now)
+  const store = memory({ clock })
+  await appendPast(store, subject, past, call)
+  const app = createApp({ store, clock, commands: [call.definition] })
+  const { actor = { id: 'test', roles: [] }, context } = options
+  try {
+    return (await app.attempt(call as never, { actor, ...(context ? { context } : {}) } as never)) as never
+  } finally {
+    await app.stop()
+  }
+}
+
+async function appendPast(
+  store: EventStore,
+  subject: AnyAggregate | AnyCommand,
+  past: readonly DomainEvent[],
+  call: AnyCall,
+): Promise<void> {
+  const { boundary, input: schema } = call.definition
+  const events = past.map((event) => encodeEvent(typeOf(subject, event), event, newId(), '{}'))
+  if (events.length === 0) return
+  let stream = 'given-events'
+  if (boundary.kind === 'aggregate') {
+    const result = await schema['~standard'].validate(call.input)
+    // An input that does not parse never reaches a stream, so the past does not matter either.
+    if (result.issues) return
+    stream = streamName(boundary.aggregate.name, boundary.id(result.value))
+  }
+  await store.append([{ stream, expectedVersion: 'none', events }])
+}
+
+function typeOf(subject: AnyAggregate | AnyCommand, event: DomainEvent): AnyEventType {
+  const listed =
+    subject.kind === 'aggregate'
+      ? subject.events
+      : subject.boundary.kind === 'aggregate'
+        ? subject.boundary.aggregate.events
+        : subject.boundary.events
+  const type = listed.find((known) => known.type === event.type) ?? definitionOf(event)
+  if (!type) throw new DefinitionError(`given: ${event.type} was not made by an event() definition.`)
+  return type
+}
+
+function expectations(command: string, run: () => Promise<Outcome<DomainEvent, Rejection>>): Then<AnyCall> {
+  const fail = (expected: string, actual: string): never => {
+    throw new ScenarioFailedError(`${command}: expected ${expected}\n${' '.repeat(command.length)}       but got ${actual}`)
+  }
+  /** What it came to, in one line. */
+  const told = async (): Promise<string> => {
+    try {
+      const outcome = await run()
+      if (!outcome.ok) return `a rejection ${textOf(outcome.rejection.code, outcome.rejection.details)}`
+      return outcome.receipt.events.length === 0 ? 'no events' : `events ${textOfEvents(outcome.receipt.events)}`
+    } catch (error) {
+      return `${error}`
+    }
+  }
+  const thrown = () =>
+    run().then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+  return {
+    async thenEvents(...events) {
+      const expected = textOfEvents(events as readonly DomainEvent[])
+      const outcome = await run().catch(() => undefined)
+      if (!outcome?.ok || textOfEvents(outcome.receipt.events) !== expected) fail(`events ${expected}`, await told())
+    },
+    async thenNothing() {
+      const outcome = await run().catch(() => undefined)
+      if (!outcome?.ok || outcome.receipt.events.length > 0) fail('no events', await told())
+    },
+    async thenRejected(code, details) {
+      const outcome = await run().catch(() => undefined)
+      const rejection = outcome && !outcome.ok ? outcome.rejection : undefined
+      const asExpected = rejection?.code === code && (details === undefined || textOf('', rejection?.details) === textOf('', details))
+      if (!asExpected) fail(`a rejection ${textOf(code, details)}`, await told())
+    },
+    async thenForbidden() {
+      const error = await thrown()
+      if (!DacapoError.is(error) || error.code !== 'ES_FORBIDDEN') fail('to be forbidden', await told())
+    },
+    async thenInvalid(message = '') {
+      const error = await thrown()
+      if (!DacapoError.is(error) || error.code !== 'ES_VALIDATION' || !error.message.includes(message)) {
+        fail(`to be invalid${message && `: ${message}`}`, await told())
+      }
+    },
+  }
+}
+
+/** A scenario came out otherwise; the message shows both sides. */
+export class ScenarioFailedError extends Error {
+  override readonly name = 'ScenarioFailedError'
+}
+
+function textOfEvents(events: readonly DomainEvent[]): string {
+  return events.length === 0 ? 'none' : events.map(({ type, data }) => textOf(type, data)).join(', ')
+}
+
+/** With sorted members, as JSON keeps them: the order in which they were written does not make two events differ. */
+function textOf(name: string, value: unknown): string {
+  const text = JSON.stringify(value, (_, member) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  )
+  return text === undefined ? name : `${name} ${text}`
+}
