@@ -1,7 +1,7 @@
 /** What every store checks of a request before it touches anything: names, limits, and the shape of expectations. */
 import { TooLargeError, ValidationError } from './errors.ts'
 import { type AppendRequest, appendLimits, type ExpectedVersion } from './event-store.ts'
-import { assertStreamName } from './stream-name.ts'
+import { assertStreamName, assertTenant } from './stream-name.ts'
 
 /**
  * Refuses a request that no store could keep. Cheap: one pass over the events.
@@ -9,6 +9,7 @@ import { assertStreamName } from './stream-name.ts'
  * @throws StreamNameError, TooLargeError, ValidationError
  */
 export function checkAppend(request: AppendRequest): void {
+  if (request.tenant) assertTenant(request.tenant)
   assertStreamName(request.stream)
   checkExpectedVersion(request.expectedVersion, request.stream)
   for (const check of request.checks ?? []) {

@@ -331,7 +331,7 @@ export class NestedTransactionError extends DacapoError {
   constructor(what: string) {
     super(
       'ES_NESTED_TRANSACTION',
-      `app.${what} was called inside app.transaction: use the transaction that your function is given, tx.${what}.`,
+      `app.${what} was called inside app.transaction, where it could wait for ever: use what your function is given (tx.execute, tx.attempt, tx.load, tx.sql), or call it before or after.`,
     )
   }
 }

@@ -39,6 +39,11 @@ export interface AppendRequest {
   /** `<category>-<id>`. */
   readonly stream: string
   readonly expectedVersion: ExpectedVersion
+  /**
+   * Id of the stream's newest event, when it was still on its way as this was decided. Refused when it is not stored:
+   * somebody else's events can bring a stream to the expected version, too.
+   */
+  readonly follows?: string
   /** 0–10,000, at most 16 MiB of text. With none, the request only checks (and remembers an idempotent outcome). */
   readonly events: readonly EventToAppend[]
   /** Refused when an event after the position matches: what a decision did not see. */
@@ -156,6 +161,7 @@ export interface StoredEventType {
 export interface StoreTransaction {
   append(request: AppendRequest): Promise<AppendResult>
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<readonly StoredEvent[]>
+  readAll(options?: ReadAllOptions): AsyncIterable<LogPage>
   streamInfo(stream: string, tenant?: string): Promise<StreamInfo | undefined>
   remembered(tenant: string, key: string): Promise<RememberedOutcome | undefined>
   readonly views: Pick<ViewStore, 'get'>

@@ -1,5 +1,5 @@
 /** Stream names: `<category>-<id>`; the first hyphen separates. */
-import { StreamNameError } from './errors.ts'
+import { StreamNameError, ValidationError } from './errors.ts'
 
 /** Longest stream name, in UTF-16 code units. */
 export const longestStreamName = 1024
@@ -7,6 +7,12 @@ export const longestStreamName = 1024
 const category = /^[A-Za-z0-9_.]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be there
 const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
+
+/** Refuses what is not a tenant id: printable text of at most 255 characters; `''` is the default tenant. @throws ValidationError */
+export function assertTenant(tenant: unknown): void {
+  if (typeof tenant === 'string' && tenant.length <= 255 && !unprintable.test(tenant)) return
+  throw new ValidationError('tenant', [`it must be printable text of at most 255 characters, not ${JSON.stringify(tenant)}`])
+}
 
 /** `streamName('account', '7')` is `account-7`. */
 export function streamName(categoryName: string, id: string): string {

@@ -20,6 +20,11 @@ export interface ViewWrite {
   readonly key: string
   /** The row version that the fold started from; 0: the key was never written. Another one refuses the whole request. */
   readonly expectedRowVersion: number
+  /**
+   * Id of the event that made the row which the fold started from, when it was still on its way. Refused when it is not
+   * stored: somebody else can bring a row to the expected version, too.
+   */
+  readonly follows?: string
   /** JSON text; `null` deletes the row. */
   readonly row: string | null
 }

@@ -1,0 +1,196 @@
+/**
+ * What is being written in one open transaction: what was read or given out so far, so that each stream is read and written once
+ * however many requests concern it.
+ */
+import type { Clock } from '../../core/clock.ts'
+import { correlationIdOf } from '../../core/metadata.ts'
+import type { EventToAppend, StoredEvent } from '../../core/stored-event.ts'
+import { categoryOf } from '../../core/stream-name.ts'
+import { isFatal, TransactionLost } from './driver-errors.ts'
+import type { Handle } from './handle.ts'
+
+/** Where a stream is. */
+export interface StreamHead {
+  readonly tenant: string
+  readonly stream: string
+  readonly version: number
+  readonly firstPosition: number
+  readonly lastPosition: number
+  readonly recordedAt: number
+}
+
+/** The writes of one transaction. */
+export class Batch {
+  readonly handle: Handle
+  readonly now: number
+  /** Of the newest event; 0 in an empty store. */
+  position: number
+  recordedAt: number
+  readonly #heads = new Map<string, StreamHead | undefined>()
+  /** What each change of a head replaced: undone from the end, written by `flush`. */
+  readonly #changes: { readonly key: string; readonly before: StreamHead | undefined }[] = []
+  /** Event types known to be stored; those that this batch adds are forgotten again when it is undone. */
+  readonly #knownTypes: Set<string>
+  readonly #newTypes: string[] = []
+  #savepoints = 0
+
+  constructor(handle: Handle, clock: Pick<Clock, 'now'>, knownTypes: Set<string> = new Set()) {
+    this.handle = handle
+    this.now = clock.now()
+    this.#knownTypes = knownTypes
+    const newest = handle.first('SELECT position, recorded_at FROM dacapo_events ORDER BY position DESC LIMIT 1')
+    this.position = Number(newest?.[0] ?? 0)
+    this.recordedAt = Number(newest?.[1] ?? 0)
+  }
+
+  head(tenant: string, stream: string): StreamHead | undefined {
+    const key = keyOf(tenant, stream)
+    if (this.#heads.has(key)) return this.#heads.get(key)
+    const head = readHead(this.handle, tenant, stream)
+    this.#heads.set(key, head)
+    return head
+  }
+
+  /** Inserts events and moves their stream. The first of them whose id is known throws; those before it stay written. */
+  insert(tenant: string, stream: string, events: readonly EventToAppend[], recordedAt: number): readonly StoredEvent[] {
+    const head = this.head(tenant, stream)
+    let version = head?.version ?? 0
+    let position = this.position
+    const stored = events.map((event): StoredEvent => {
+      version++
+      position++
+      this.#insertOne(tenant, stream, version, position, event, recordedAt)
+      const { id, type, schemaVersion, data, metadata, occurredAt } = event
+      const tags = event.tags.length > 0 ? [...event.tags] : none
+      const base = { id, type, schemaVersion, data, metadata, tags, tenant, stream, version, position, recordedAt }
+      return occurredAt === undefined ? base : { ...base, occurredAt }
+    })
+    const key = keyOf(tenant, stream)
+    this.#changes.push({ key, before: head })
+    this.#heads.set(key, {
+      tenant,
+      stream,
+      version,
+      firstPosition: head?.firstPosition ?? this.position + 1,
+      lastPosition: position,
+      recordedAt,
+    })
+    this.position = position
+    this.recordedAt = recordedAt
+    return stored
+  }
+
+  /** Writes where the streams are now: once each. */
+  flush(): void {
+    for (const key of new Set(this.#changes.map(({ key }) => key))) {
+      const { tenant, stream, version, firstPosition, lastPosition, recordedAt } = this.#heads.get(key) as StreamHead
+      this.handle.run(
+        `INSERT INTO dacapo_streams (tenant, stream, version, first_position, last_position, recorded_at) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (tenant, stream) DO UPDATE SET version = excluded.version, last_position = excluded.last_position, recorded_at = excluded.recorded_at`,
+        tenant,
+        stream,
+        version,
+        firstPosition,
+        lastPosition,
+        recordedAt,
+      )
+    }
+    this.#changes.length = 0
+  }
+
+  /** The whole transaction was undone. */
+  forget(): void {
+    for (const type of this.#newTypes) this.#knownTypes.delete(type)
+  }
+
+  /** Does work under a savepoint: when it throws, it is undone, and `recover` answers, unless the transaction itself is in doubt. */
+  guard<T>(work: () => T, recover: (error: unknown) => T): T {
+    const { position, recordedAt } = this
+    const [changes, types] = [this.#changes.length, this.#newTypes.length]
+    const name = `dacapo_${++this.#savepoints}`
+    this.handle.exec(`SAVEPOINT ${name}`)
+    try {
+      const result = work()
+      this.handle.exec(`RELEASE ${name}`)
+      return result
+    } catch (error) {
+      if (isFatal(error)) throw error
+      try {
+        this.handle.exec(`ROLLBACK TO ${name}`)
+        this.handle.exec(`RELEASE ${name}`)
+      } catch {
+        throw new TransactionLost('The savepoint is gone.', { cause: error })
+      }
+      while (this.#changes.length > changes) {
+        const { key, before } = this.#changes.pop() as { key: string; before: StreamHead | undefined }
+        this.#heads.set(key, before)
+      }
+      for (const type of this.#newTypes.splice(types)) this.#knownTypes.delete(type)
+      this.position = position
+      this.recordedAt = recordedAt
+      return recover(error)
+    } finally {
+      this.#savepoints--
+    }
+  }
+
+  #insertOne(tenant: string, stream: string, version: number, position: number, event: EventToAppend, recordedAt: number): void {
+    const { id, type, schemaVersion, data, metadata, tags, occurredAt = null } = event
+    const tagList = tags.length > 0 ? JSON.stringify(tags) : null
+    const correlationId = correlationIdOf(metadata) ?? null
+    this.handle.run(
+      insertEvent,
+      position,
+      tenant,
+      stream,
+      version,
+      id,
+      type,
+      schemaVersion,
+      data,
+      metadata,
+      tagList,
+      correlationId,
+      recordedAt,
+      occurredAt,
+    )
+    for (const tag of tags)
+      this.handle.run('INSERT OR IGNORE INTO dacapo_tags (tenant, tag, position) VALUES (?, ?, ?)', tenant, tag, position)
+    this.#learnType(categoryOf(stream), type, schemaVersion)
+  }
+
+  #learnType(category: string, type: string, schemaVersion: number): void {
+    const known = `${category} ${schemaVersion} ${type}`
+    if (this.#knownTypes.has(known)) return
+    this.handle.run(
+      `INSERT INTO dacapo_event_types (category, type, schema_version) VALUES (?, ?, ?)
+       ON CONFLICT (category, type) DO UPDATE SET schema_version = excluded.schema_version WHERE excluded.schema_version > schema_version`,
+      category,
+      type,
+      schemaVersion,
+    )
+    this.#knownTypes.add(known)
+    this.#newTypes.push(known)
+  }
+}
+
+const insertEvent = `INSERT INTO dacapo_events
+  (position, tenant, stream, version, id, type, schema_version, data, metadata, tags, correlation_id, recorded_at, occurred_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+const none: readonly string[] = Object.freeze([])
+
+/** A stream name has no control characters, so the first one ends it. */
+const keyOf = (tenant: string, stream: string): string => `${stream}\n${tenant}`
+
+/** Where a stream is, as stored. */
+export function readHead(handle: Handle, tenant: string, stream: string): StreamHead | undefined {
+  const row = handle.first(
+    'SELECT version, first_position, last_position, recorded_at FROM dacapo_streams WHERE tenant = ? AND stream = ?',
+    tenant,
+    stream,
+  )
+  if (!row) return undefined
+  const [version, firstPosition, lastPosition, recordedAt] = row.map(Number) as [number, number, number, number]
+  return { tenant, stream, version, firstPosition, lastPosition, recordedAt }
+}

@@ -1,0 +1,110 @@
+/**
+ * The schema, as numbered steps. A step that was released is never changed: the next one is added instead.
+ *
+ * The event table has three B-trees besides its own: by stream and version (reads and optimistic concurrency), by id
+ * (idempotence) and by correlation. Each of them is written with every event, so there are no more. A filter by type or category walks
+ * the log in bounded pieces; one by tag has its own table, which costs only those events that have tags.
+ */
+
+/** One step. */
+export interface Migration {
+  /** From 1, without gaps. */
+  readonly id: number
+  readonly up: string
+}
+
+export const migrations: readonly Migration[] = [
+  {
+    id: 1,
+    up: `
+      -- Positions are given by the store: the newest one + 1 under the write lock. None is ever used again, because rows are never deleted.
+      CREATE TABLE dacapo_events (
+        position INTEGER PRIMARY KEY,
+        tenant TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        type TEXT NOT NULL,
+        schema_version INTEGER NOT NULL,
+        data TEXT NOT NULL,
+        metadata TEXT NOT NULL,
+        tags TEXT,
+        correlation_id TEXT,
+        recorded_at INTEGER NOT NULL,
+        occurred_at INTEGER
+      ) STRICT;
+      CREATE UNIQUE INDEX dacapo_events_stream ON dacapo_events (tenant, stream, version);
+      CREATE UNIQUE INDEX dacapo_events_id ON dacapo_events (tenant, id);
+      -- The one index that does not start with the tenant: following a correlation across tenants needs it too.
+      CREATE INDEX dacapo_events_correlation ON dacapo_events (correlation_id, tenant) WHERE correlation_id IS NOT NULL;
+      CREATE TRIGGER dacapo_events_are_not_updated BEFORE UPDATE ON dacapo_events
+        BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
+      CREATE TRIGGER dacapo_events_are_not_deleted BEFORE DELETE ON dacapo_events
+        BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
+
+      -- The category is the beginning of the name, so the primary key finds it too.
+      CREATE TABLE dacapo_streams (
+        tenant TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        first_position INTEGER NOT NULL,
+        last_position INTEGER NOT NULL,
+        recorded_at INTEGER NOT NULL,
+        PRIMARY KEY (tenant, stream)
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE dacapo_tags (
+        tenant TEXT NOT NULL,
+        tag TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        PRIMARY KEY (tenant, tag, position)
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE dacapo_event_types (
+        category TEXT NOT NULL,
+        type TEXT NOT NULL,
+        schema_version INTEGER NOT NULL,
+        PRIMARY KEY (category, type)
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE dacapo_idempotency (
+        tenant TEXT NOT NULL,
+        key TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        first_version INTEGER NOT NULL,
+        last_version INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        PRIMARY KEY (tenant, key)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX dacapo_idempotency_expiry ON dacapo_idempotency (expires_at);
+
+      CREATE TABLE dacapo_snapshots (
+        tenant TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        taken_at INTEGER NOT NULL,
+        PRIMARY KEY (tenant, stream, fingerprint, version)
+      ) STRICT;
+
+      CREATE TABLE dacapo_views (
+        view TEXT PRIMARY KEY,
+        fingerprint TEXT NOT NULL,
+        indexes TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      -- row is null for a deleted key, whose row version goes on counting.
+      CREATE TABLE dacapo_view_rows (
+        tenant TEXT NOT NULL,
+        view TEXT NOT NULL,
+        key TEXT NOT NULL,
+        row_version INTEGER NOT NULL,
+        row TEXT,
+        PRIMARY KEY (tenant, view, key)
+      ) STRICT, WITHOUT ROWID;
+    `,
+  },
+]

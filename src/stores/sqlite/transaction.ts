@@ -1,0 +1,68 @@
+/** A transaction of the user's own, on a handle that somebody else begins and commits. */
+import type { Clock } from '../../core/clock.ts'
+import { StoppedError } from '../../core/errors.ts'
+import type { StoreTransaction } from '../../core/event-store.ts'
+import { remembered } from './accept.ts'
+import { appendInside } from './append.ts'
+import { Batch, readHead } from './batch.ts'
+import { storeError } from './driver-errors.ts'
+import type { Handle } from './handle.ts'
+import { readAll, readStream } from './read.ts'
+import { runStatement } from './run-statement.ts'
+import { latestSnapshot } from './snapshots.ts'
+import { getRow } from './views.ts'
+
+/**
+ * @param use  gives the handle, once it is ready.
+ * @param file  for messages.
+ * @returns the transaction, and how to make it unusable once it has ended.
+ */
+export function storeTransaction(
+  use: () => Handle | Promise<Handle>,
+  file: string,
+  clock: Pick<Clock, 'now'>,
+): readonly [StoreTransaction, end: () => void] {
+  let open = true
+  let depth = 0
+
+  async function on<T>(work: (handle: Handle) => T): Promise<T> {
+    const handle = await use()
+    if (!open) throw new StoppedError('The transaction')
+    try {
+      return work(handle)
+    } catch (error) {
+      throw storeError(error, file)
+    }
+  }
+
+  const transaction: StoreTransaction = {
+    append: (request) => on((handle) => appendInside(new Batch(handle, clock), request)),
+    readStream: (stream, options) => readStream(on, stream, options),
+    readAll: (options) => readAll(on, options),
+    streamInfo: (stream, tenant = '') => on((handle) => readHead(handle, tenant, stream)),
+    remembered: (tenant, key) => on((handle) => remembered(handle, tenant, key, clock.now())),
+    views: { get: (tenant, view, key) => on((handle) => getRow(handle, tenant, view, key)) },
+    snapshots: { latest: (tenant, stream, fingerprint, to) => on((handle) => latestSnapshot(handle, tenant, stream, fingerprint, to)) },
+    sql: (statement) => on((handle) => runStatement(handle, statement)),
+    async savepoint(work) {
+      const name = `dacapo_user_${++depth}`
+      await on((handle) => handle.exec(`SAVEPOINT ${name}`))
+      try {
+        const result = await work()
+        await on((handle) => handle.exec(`RELEASE ${name}`))
+        return result
+      } catch (error) {
+        await on((handle) => handle.exec(`ROLLBACK TO ${name}; RELEASE ${name}`))
+        throw error
+      } finally {
+        depth--
+      }
+    },
+  }
+  return [
+    transaction,
+    () => {
+      open = false
+    },
+  ]
+}
