@@ -1,0 +1,208 @@
+/** The reference pages against the sources: no option, error or signal is missing, and none is invented. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { toMs } from '../../src/core/duration.ts'
+import * as errors from '../../src/core/errors.ts'
+import { signalNames } from '../../src/core/observer.ts'
+import { toSettings } from '../../src/runtime/settings.ts'
+import { settingsOf } from '../../src/stores/sqlite/options.ts'
+import { allPages } from './docs-pages.ts'
+import { errorClasses, optionsOf, signalFields } from './docs-sources.ts'
+
+const textOf = (name: string) => allPages().find(({ path }) => path === `docs/${name}`)?.text ?? ''
+
+/** One row: `| name | type | default | what it does |`. */
+interface Row {
+  readonly name: string
+  readonly type: string
+  readonly default: string
+  readonly text: string
+}
+
+/** The tables of configuration.md by the comment above each: `<!-- options: src/file.ts Name -->`. */
+function tables(): ReadonlyMap<string, readonly Row[]> {
+  const found = [...textOf('configuration.md').matchAll(/^<!-- options: (.+) -->\n\n((?:\|.*\n)+)/gm)]
+  return new Map(
+    found.map(([, source = '', table = '']) => [
+      source,
+      table
+        .trimEnd()
+        .split('\n')
+        .slice(2)
+        .map((line) =>
+          line
+            .slice(1, -1)
+            .split(/(?<!\\)\|/)
+            .map((cell) => cell.trim()),
+        )
+        .map(([name = '', type = '', standard = '', text = '']) => ({ name: name.replaceAll('`', ''), type, default: standard, text })),
+    ]),
+  )
+}
+
+const configuration = tables()
+
+/** Every options object that a user can write. A new one belongs here and into configuration.md. */
+const sources = [
+  'src/runtime/app.ts AppOptions',
+  'src/runtime/settings.ts Defaults',
+  'src/core/duration.ts Duration',
+  'src/core/event.ts EventOptions',
+  'src/core/json.ts Codec',
+  'src/core/aggregate.ts aggregate(definition)',
+  'src/core/aggregate.ts SnapshotPolicy',
+  'src/core/aggregate.ts LifespanPolicy',
+  'src/core/command.ts CommandFactory(definition)',
+  'src/core/command.ts CommandFactory(definition)2',
+  'src/core/command.ts CommandStages',
+  'src/core/decision.ts DecisionFactory(definition)',
+  'src/core/actors.ts actors(options)',
+  'src/core/projection.ts projection(definition)',
+  'src/core/table-projection.ts tableProjection(definition)',
+  'src/core/event-handler.ts eventHandler(definition)',
+  'src/core/event-handler.ts RetryPolicy',
+  'src/core/process-manager.ts processManager(definition)',
+  'src/runtime/execute-command.ts ExecuteOptions',
+  'src/runtime/app.ts AskingFor',
+  'src/runtime/reads.ts LoadOptions',
+  'src/runtime/reads.ts HistoryOptions',
+  'src/runtime/reads.ts EventsOptions',
+  'src/core/event-store.ts ListStreamsOptions',
+  'src/runtime/view-reader.ts ViewReader(options)',
+  'src/runtime/view-reader.ts ListOptions',
+  'src/runtime/transactions.ts TransactionOptions',
+  'src/stores/memory/memory.ts MemoryOptions',
+  'src/stores/sqlite/options.ts SqliteOptions',
+  'src/testing/test-app.ts TestAppOptions',
+  'src/testing/scenario.ts WhenOptions',
+  'src/testing/store-contract.ts ContractSubject',
+  'src/core/cloud-event.ts CloudEventOptions',
+]
+
+test('configuration.md has a table for every options object, and no other', () => {
+  assert.deepEqual([...configuration.keys()].sort(), [...sources].sort())
+})
+
+for (const source of sources) {
+  test(`configuration.md: ${source}: each option has a row, each row is an option, and what is required says so`, () => {
+    const rows = configuration.get(source) ?? []
+    const expected = optionsOf(source).map(({ name, required }) => `${name}${required ? ' required' : ''}`)
+    const written = rows.map((row) => `${row.name}${row.default === 'required' ? ' required' : ''}`)
+    assert.deepEqual(written.sort(), expected.sort())
+    for (const row of rows) assert.ok(row.type !== '' && row.default !== '' && row.text !== '', `${row.name} has an empty cell`)
+  })
+}
+
+/** What a written default comes to: `` `{ minutes: 30 }` `` is 1,800,000, `10,000` is a number, a word is itself. */
+function writtenValue(written: string): unknown {
+  const text = written.replaceAll('`', '')
+  if (/^[\d,.]+$/.test(text)) return Number(text.replaceAll(',', ''))
+  const value: unknown = new Function(`return (${text})`)()
+  const isDuration = typeof value === 'object' && value !== null && Object.values(value).every((member) => typeof member === 'number')
+  return isDuration && !('everyEvents' in value) ? toMs(value, written) : value
+}
+
+const settings = toSettings({})
+const defaults: Readonly<Record<string, unknown>> = {
+  'aggregate.snapshot': settings.snapshot,
+  'aggregate.lifespan': settings.lifespan,
+  'aggregate.hibernateAfter': settings.hibernateAfterMs,
+  'aggregate.compareSnapshotOneIn': settings.compareSnapshotOneIn,
+  'command.attempts': settings.attempts,
+  'command.backoff': settings.backoffMs,
+  'command.longestBackoff': settings.longestBackoffMs,
+  'command.timeout': settings.timeoutMs,
+  'command.keepOutcome': settings.keepOutcomeMs,
+  'command.groupSize': settings.groupSize,
+  'command.groupPatience': settings.groupPatienceMs,
+  'memory.warmStreams': settings.warmStreams,
+  'memory.warmRows': settings.warmRows,
+  'memory.checkEvery': settings.checkMemoryEveryMs,
+  'memory.elevatedAt': settings.elevatedAt,
+  'memory.criticalAt': settings.criticalAt,
+}
+const sqlite = settingsOf({})
+const sqliteDefaults: Readonly<Record<string, unknown>> = {
+  synchronous: sqlite.synchronous,
+  lockTimeout: sqlite.lockTimeoutMs,
+  pollInterval: sqlite.pollMs,
+  maxBatchRequests: sqlite.maxBatchRequests,
+  maxBatchBytes: sqlite.maxBatchBytes,
+  readOnly: sqlite.readOnly,
+}
+
+for (const [source, inCode, elsewhere] of [
+  ['src/runtime/settings.ts Defaults', defaults, ['handlers.retry']],
+  ['src/stores/sqlite/options.ts SqliteOptions', sqliteDefaults, ['clock']],
+] as const) {
+  test(`configuration.md: the defaults of ${source} are those of the code`, () => {
+    const rows = (configuration.get(source) ?? []).filter(({ name }) => !elsewhere.includes(name as never))
+    assert.deepEqual(Object.fromEntries(rows.map((row) => [row.name, writtenValue(row.default)])), inCode)
+  })
+}
+
+const errorSections = new Map(
+  textOf('errors.md')
+    .split(/^## (?=ES_)/m)
+    .slice(1)
+    .map((section) => [section.slice(0, section.indexOf('\n')), section] as const),
+)
+
+test('errors.md has a section for every code of the registry, in its order', () => {
+  assert.deepEqual([...errorSections.keys()], Object.keys(errors.errorCodes))
+})
+
+test('every code has exactly one class', () => {
+  assert.deepEqual([...errorClasses().keys()].sort(), Object.keys(errors.errorCodes).sort())
+})
+
+for (const { name, code, retryable, fields } of errorClasses().values()) {
+  test(`errors.md: ${code} names its class, whether to try again, and its fields`, () => {
+    const told = fields.length > 0 ? `fields: ${fields.map((field) => `\`${field}\``).join(', ')}` : 'no fields'
+    assert.match(errorSections.get(code) ?? '', new RegExp(`^\`${name}\` · ${retryable} · ${told}$`, 'm'))
+  })
+}
+
+/** Errors whose message is made by their class, as the page shows them. */
+const examples: readonly errors.DacapoError[] = [
+  new errors.ValidationError('input of Deposit', [{ message: 'Too small: expected number to be >0', path: ['amount'] }]),
+  new errors.ForbiddenError('Withdraw'),
+  new errors.CommandRejectedError('Withdraw', { kind: 'rejection', code: 'InsufficientFunds', details: undefined }),
+  new errors.UnknownCommandError('Widthdraw', 'Withdraw', []),
+  new errors.ConcurrencyError('account-7', 2, 3),
+  new errors.ConditionFailedError(41, 42),
+  new errors.ViewConflictError('balances', '7'),
+  new errors.ProjectionFailedError('owners', 'AccountOpened', new Error('UNIQUE constraint failed: owners.owner')),
+  new errors.StreamNotFoundError('account-7'),
+  new errors.StreamNameError('account', 'it must be <category>-<id>, the category of letters, digits, "_" and ".".'),
+  new errors.DuplicateEventError('0192e4a0-7b1c-7000-8000-000000000001'),
+  new errors.IdempotencyMismatchError('payment-1'),
+  new errors.TooLargeError('An append to account-7', 10_001, 10_000, 'events'),
+  new errors.UpcastError('AccountClosed', 1, 2, new Error('closedBy: Required')),
+  new errors.CorruptStreamError('account-7', 9, 'after version 7 comes version 9.'),
+  new errors.ClockDriftError(90_000, 60_000),
+  new errors.NestedTransactionError('execute'),
+  new errors.TimedOutError('execute Withdraw', 5000),
+  new errors.StoppedError('The app'),
+]
+
+for (const { code, message } of examples) {
+  test(`errors.md: ${code} shows the message as it is`, () => {
+    assert.ok(errorSections.get(code)?.includes(`> ${message}`), message)
+  })
+}
+
+test('telemetry.md has a section for every signal, in order, with exactly its fields', () => {
+  const sections = textOf('telemetry.md')
+    .split(/^### `(?=[\w.]+`$)/m)
+    .slice(1)
+  const written = sections.map((section) => [
+    section.slice(0, section.indexOf('`')),
+    [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, field]) => field),
+  ])
+  const fields = signalFields()
+  assert.deepEqual(
+    written,
+    signalNames.map((name) => [name, fields.get(name)]),
+  )
+})
