@@ -11,10 +11,10 @@ import { assertStreamName, assertTenant } from './stream-name.ts'
 export function checkAppend(request: AppendRequest): void {
   if (request.tenant) assertTenant(request.tenant)
   assertStreamName(request.stream)
-  checkExpectedVersion(request.expectedVersion, request.stream)
+  assertExpectedVersion(request.expectedVersion, request.stream)
   for (const check of request.checks ?? []) {
     assertStreamName(check.stream)
-    checkExpectedVersion(check.expectedVersion, check.stream)
+    assertExpectedVersion(check.expectedVersion, check.stream)
   }
   const { events, idempotency } = request
   if (events.length > appendLimits.events)
@@ -46,9 +46,10 @@ export function expectationHolds(expected: ExpectedVersion, actual: number): boo
   }
 }
 
-function checkExpectedVersion(expected: ExpectedVersion, stream: string): void {
+/** @throws ValidationError what is no expectation at all, as opposed to one that does not hold. */
+export function assertExpectedVersion(expected: ExpectedVersion, of: string): void {
   if (typeof expected === 'number' ? Number.isSafeInteger(expected) && expected >= 0 : ['none', 'exists', 'any'].includes(expected)) return
-  throw new ValidationError(`The expected version of ${stream}`, [
+  throw new ValidationError(`The expected version of ${of}`, [
     `it must be a whole number from 0, 'none', 'exists' or 'any', not ${String(expected)}`,
   ])
 }

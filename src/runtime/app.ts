@@ -16,6 +16,7 @@ import type { SqlValue } from '../core/sql.ts'
 import type { TableProjection } from '../core/table-projection.ts'
 import type { TypeProblem } from '../core/type-problem.ts'
 import type { ListOrModule } from './definitions.ts'
+import type { AppDescription } from './describe.ts'
 import type { Fallbacks } from './engine.ts'
 import type { CommandRequest, ExecuteOptions, Middleware } from './execute-command.ts'
 import type { HeapProbe } from './memory-pressure.ts'
@@ -42,7 +43,7 @@ export type CommandNames<M> = M extends readonly (infer C extends AnyCommand)[]
   ? C['command']
   : { [K in keyof M]: M[K] extends AnyCommand ? M[K]['command'] : never }[keyof M]
 /** The projections in a list or in a module. */
-export type ProjectionsIn<M> = M extends readonly (infer P)[] ? P & AnyProjection : Extract<M[keyof M], AnyProjection>
+export type ProjectionsIn<M> = M extends readonly (infer P)[] ? Extract<P, AnyProjection> : Extract<M[keyof M], AnyProjection>
 
 /** Who asks, and what comes along where the command has bound its type. */
 export type AskingFor<Who, Values> = { readonly actor: NoInfer<Who> } & (Readonly<Record<string, unknown>> extends Values
@@ -130,6 +131,8 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   readonly tenant: string
   stats(): Promise<AppStatistics>
   stats(aggregate: AnyAggregate, id: string): Promise<AggregateStatistics>
+  /** What the app is made of, as plain data. */
+  describe(): AppDescription
   /** Prepares the store now instead of at the first use: schema, views. */
   prepare(): Promise<void>
   /** Settles when nothing runs in the background any more, e.g. a snapshot. */

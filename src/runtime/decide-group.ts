@@ -10,7 +10,7 @@ import type { Engine } from './engine.ts'
 import { check, contextOf, decide, type Execution, type Settled } from './execution.ts'
 import { entryForEvents, entryForNothing, entryForRejection } from './idempotency.ts'
 import { prepareEvents } from './prepare-events.ts'
-import { settlesWithin } from './timeout.ts'
+import { settlesWithin, unlessAbandoned } from './timeout.ts'
 import type { ViewWork } from './transactional-views.ts'
 
 /** A command that waits for its stream. */
@@ -35,6 +35,8 @@ export interface GroupTarget {
 export interface StateAt {
   readonly state: unknown
   readonly version: number
+  /** Id of its newest event, while that is still on its way. */
+  readonly follows?: string | undefined
 }
 
 /** A command decided, not yet committed. */
@@ -69,16 +71,18 @@ export async function decideGroup(
     const signal = { tenant, stream, command: job.execution.command.command, attempt: job.conflicts + 1 }
     engine.tell?.({ signal: 'aggregate.execute.start', ...signal })
     try {
-      const context = contextOf(job.execution, at.state, engine.clock.now())
-      const { slowChecks } = job
-      const checks = slowChecks && slowChecks.state === at.state ? slowChecks.done : check(job.execution, context, engine.fallbacks)
+      const { slowChecks, execution } = job
+      const { abandoned } = execution
+      abandoned?.throwIfAborted()
+      const context = contextOf(execution, at.state, engine.clock.now())
+      const checks = slowChecks && slowChecks.state === at.state ? slowChecks.done : check(execution, context, engine.fallbacks)
       if (checks) {
         // Only the first of a group may take its time: nobody was decided before it, so nobody waits for it.
         if (entries.length > 0 && !(await settlesWithin(checks, engine.settings.groupPatienceMs))) {
           job.slowChecks = { state: at.state, done: checks }
           return { entries, left: group.slice(entries.length) }
         }
-        await checks
+        await unlessAbandoned(abandoned, () => checks)
       }
       const entry = decideOne(engine, target, job, context, at)
       entries.push(entry)
@@ -97,14 +101,14 @@ function decideOne(
   { aggregate, tenant, stream }: GroupTarget,
   job: Job,
   context: object,
-  { state, version }: StateAt,
+  { state, version, follows }: StateAt,
 ): Entry {
   const { execution } = job
   const { expectedVersion, idempotency } = execution
   if (expectedVersion !== undefined && !expectationHolds(expectedVersion, version))
     throw new ConcurrencyError(stream, expectedVersion, version)
   const decision = decide(execution, context)
-  const request = { tenant, stream, expectedVersion: version }
+  const request = { tenant, stream, expectedVersion: version, ...(follows ? { follows } : {}) }
   if (isRejection(decision) || decision.length === 0) {
     const answer = isRejection(decision) ? ({ kind: 'no', rejection: decision } as const) : ({ kind: 'nothing' } as const)
     const remember =
@@ -114,6 +118,7 @@ function decideOne(
       answer,
       state,
       version,
+      follows,
       decided: [],
       request: remember && { ...request, events: [], idempotency: remember },
       views: undefined,
@@ -128,6 +133,7 @@ function decideOne(
     answer: { kind: 'events' },
     state: next,
     version: version + decided.length,
+    follows: decided.at(-1)?.id,
     decided,
     request: {
       ...request,

@@ -4,9 +4,9 @@ import type { EventStore } from '../core/event-store.ts'
 import type { IdSource } from '../core/ids.ts'
 import type { Observer, Signal } from '../core/observer.ts'
 import type { Background } from './background.ts'
+import type { Counters } from './counters.ts'
 import type { Definitions } from './definitions.ts'
 import type { Settings } from './settings.ts'
-import type { Counters } from './statistics.ts'
 import type { TransactionalViews } from './transactional-views.ts'
 
 /** The shared parts. */

@@ -4,12 +4,13 @@
  * This file walks it from the outside: middleware, the request's parts, the idempotency key, and then to whoever decides:
  * the stream's worker for an aggregate (`stream-worker.ts`), or a single execution for everything else.
  */
+import { assertExpectedVersion } from '../core/check-append.ts'
 import type { AnyCall, AnyCommand, MaybePromise } from '../core/command.ts'
 import { type Duration, toMs } from '../core/duration.ts'
 import { DacapoError, DefinitionError, UnsupportedError, ValidationError } from '../core/errors.ts'
 import type { DomainEvent } from '../core/event.ts'
 import { appendLimits, type EventStore, type ExpectedVersion } from '../core/event-store.ts'
-import { toJson } from '../core/json.ts'
+import { fromJson, toJson } from '../core/json.ts'
 import type { Metadata } from '../core/metadata.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Rejection } from '../core/rejection.ts'
@@ -98,20 +99,12 @@ export function executeCommand(
   const { engine } = path
   const command = commandOf(engine, request)
   const { timeout = undefined, signal } = asking ?? {}
-  const timeoutMs = timeout ? toMs(timeout, 'timeout') : engine.settings.timeoutMs
-  let execution: Execution | undefined
-  const abandon = () => {
-    if (execution) execution.abandoned = true
-  }
-  const started = (made: Execution) => {
-    execution = made
-  }
+  const timeoutMs = timeout === undefined ? engine.settings.timeoutMs : toMs(timeout, 'timeout')
   return withPatience(
-    () => dispatch(path, command, request.input, asking, started),
+    (abandoned) => dispatch(path, command, request.input, asking, abandoned),
     { timeoutMs, signal },
     `execute ${command.command}`,
     engine.clock,
-    abandon,
   )
 }
 
@@ -120,7 +113,7 @@ async function dispatch(
   command: AnyCommand,
   input: unknown,
   asking: Asking,
-  started: (execution: Execution) => void,
+  abandoned: AbortSignal | undefined,
 ): Promise<Outcome<DomainEvent, Rejection>> {
   const { engine, tenant, middleware } = path
   const { counters, tell, clock } = engine
@@ -141,7 +134,7 @@ async function dispatch(
       signal: asking.signal,
     }
     const outcome = await throughMiddleware(middleware, context, async () =>
-      toOutcome(await settle(path, await toExecution(engine, command, context, asking, path.trusted ?? false), started)),
+      toOutcome(await settle(path, await toExecution(engine, command, context, asking, path.trusted ?? false, abandoned))),
     )
     countOutcome(counters, outcome)
     if (tell) {
@@ -160,9 +153,8 @@ async function dispatch(
   }
 }
 
-async function settle(path: ExecutionPath, execution: Execution, started: (execution: Execution) => void): Promise<Settled> {
+async function settle(path: ExecutionPath, execution: Execution): Promise<Settled> {
   const { engine, tenant, source } = path
-  started(execution)
   const { command, input, idempotency } = execution
   if (idempotency) {
     const entry = await source.remembered(tenant, idempotency.key)
@@ -179,14 +171,16 @@ async function toExecution(
   given: MiddlewareContext,
   options: ExecuteOptions,
   trusted: boolean,
+  abandoned: AbortSignal | undefined,
 ): Promise<Execution> {
   const { executionId: id, tenant } = given
   const { asker, command: name } = command
   const { correlationId = id, causationId = id, expectedVersion, idempotencyKey, returnState = false } = options
+  if (expectedVersion !== undefined) assertExpectedVersion(expectedVersion, name)
   const input = await parse(command.input, given.input, `input of ${name}`)
   const actor = asker.actor ? await parse(asker.actor, given.actor, `actor of ${name}`) : given.actor
   const context = asker.context ? await parse(asker.context, given.context, `context of ${name}`) : given.context
-  const metadata: Metadata = { ...given.metadata, correlationId, causationId, actor, command: name }
+  const metadataText = toJson({ ...given.metadata, correlationId, causationId, actor, command: name }, `metadata of ${name}`)
   const expiresAt = engine.clock.now() + engine.settings.keepOutcomeMs
   return {
     id,
@@ -195,13 +189,14 @@ async function toExecution(
     actor,
     context,
     tenant,
-    metadata,
-    metadataText: toJson(metadata, `metadata of ${name}`),
+    // Read back from the text, like a later load will do: the objects that the caller holds must not reach a warm state.
+    metadata: fromJson(metadataText) as Metadata,
+    metadataText,
     expectedVersion,
     idempotency: idempotencyKey === undefined ? undefined : toKey(assertKey(idempotencyKey), name, given.input, expiresAt),
     returnState,
     trusted,
-    abandoned: false,
+    abandoned,
   }
 }
 

@@ -25,8 +25,8 @@ export interface Execution {
   readonly returnState: boolean
   /** Commands sent by a process manager are trusted: `authorize` is not asked. */
   readonly trusted: boolean
-  /** Its caller has stopped waiting: if it has not been decided yet, it need not be. */
-  abandoned: boolean
+  /** Aborts when its caller stops waiting: what has not been decided by then need not be. */
+  readonly abandoned: AbortSignal | undefined
 }
 
 /** An idempotency key with what tells requests apart. */
@@ -64,8 +64,8 @@ export function check({ command, trusted }: Execution, context: object, fallback
   const validate = command.validate ?? fallbacks.validate
   if (!authorize && !validate) return undefined
   const allowed = authorize ? authorize(context) : true
-  if (allowed instanceof Promise) {
-    return allowed.then((settled) => {
+  if (isPromise(allowed)) {
+    return Promise.resolve(allowed).then((settled) => {
       assertAllowed(settled, command)
       return finishValidation(validate?.(context), command)
     })
@@ -83,13 +83,18 @@ export function decide({ command }: Execution, context: object): readonly Domain
   const decided = command.decide(context)
   if (decided === undefined || decided === null) return []
   if (isRejection(decided)) return decided
-  if (decided instanceof Promise) {
-    decided.catch(() => {}) // the refusal below is the answer; its own outcome must not become an unhandled rejection
+  if (isPromise(decided)) {
+    Promise.resolve(decided).catch(() => {}) // the refusal below is the answer; its own outcome must not become an unhandled rejection
     throw new DefinitionError(
       `decide of ${command.command} returned a promise: it must be synchronous. What needs to wait belongs into validate.`,
     )
   }
   return Array.isArray(decided) ? decided : [decided as DomainEvent]
+}
+
+/** Also one of another library's kind: to take it for a value would let through what it is about to refuse. */
+function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as PromiseLike<T> | null | undefined)?.then === 'function'
 }
 
 function assertAllowed(allowed: unknown, command: AnyCommand): void {
@@ -99,7 +104,7 @@ function assertAllowed(allowed: unknown, command: AnyCommand): void {
 type Messages = readonly string[] | undefined
 
 function finishValidation(messages: Messages | Promise<Messages>, command: AnyCommand): undefined | Promise<void> {
-  if (messages instanceof Promise) return messages.then((settled) => assertValid(settled, command))
+  if (isPromise(messages)) return Promise.resolve(messages).then((settled) => assertValid(settled, command))
   assertValid(messages, command)
   return undefined
 }

@@ -9,6 +9,9 @@ import { type Rejection, reject } from '../core/rejection.ts'
 import type { Engine } from './engine.ts'
 import type { Execution, IdempotencyKey, Settled } from './execution.ts'
 
+/** Where outcomes are remembered: the store, or a transaction, which must not be asked around. */
+export type Memory = Pick<EventStore, 'readStream' | 'remembered'>
+
 /** What is kept. The events of an accepted command are not: they are read again from their stream. */
 type KeptOutcome =
   | { readonly kind: 'accepted' }
@@ -74,11 +77,11 @@ export async function recall(
  *
  * A command may well fail *because* its twin succeeded: closing an account that the twin has just closed.
  */
-export async function failUnlessRemembered(engine: Engine, execution: Execution, error: unknown): Promise<Settled> {
+export async function failUnlessRemembered(engine: Engine, source: Memory, execution: Execution, error: unknown): Promise<Settled> {
   const { idempotency, tenant } = execution
-  const entry = idempotency && (await engine.store.remembered(tenant, idempotency.key))
+  const entry = idempotency && (await source.remembered(tenant, idempotency.key))
   if (!entry) throw error
-  return recall(engine, engine.store, execution, entry)
+  return recall(engine, source, execution, entry)
 }
 
 /** What was kept, for a request with this key. @throws IdempotencyMismatchError */
@@ -101,6 +104,7 @@ function sortedText(value: unknown): string {
   return (
     JSON.stringify(value, (_, member) => {
       if (typeof member === 'bigint') return `${member}n`
+      if (member instanceof Map || member instanceof Set) return [member.constructor.name, ...member]
       if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
       return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
     }) ?? ''

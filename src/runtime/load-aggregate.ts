@@ -6,7 +6,6 @@ import { step } from '../core/fold.ts'
 import { fromJson } from '../core/json.ts'
 import type { Metadata } from '../core/metadata.ts'
 import type { SnapshotStore, StoredSnapshot } from '../core/snapshot-store.ts'
-import type { StoredEvent } from '../core/stored-event.ts'
 import type { Engine } from './engine.ts'
 import { stateCodecOf } from './state-codec.ts'
 import { typesOf } from './types-of.ts'
@@ -32,6 +31,14 @@ export interface LoadBounds {
   readonly at?: number | undefined
 }
 
+/** Whose events are folded, and where they are read. */
+interface Replay {
+  readonly source: LoadSource
+  readonly aggregate: AnyAggregate
+  readonly tenant: string
+  readonly stream: string
+}
+
 /**
  * Loads an aggregate.
  *
@@ -46,8 +53,9 @@ export async function loadAggregate(
   bounds: LoadBounds = {},
 ): Promise<LoadedState> {
   const startedAt = engine.clock.now()
-  const loaded = (await fromSnapshot(engine, source, aggregate, tenant, stream, bounds)) ?? {
-    ...(await foldFrom(source, aggregate, tenant, stream, 0, aggregate.initial(), bounds)),
+  const replay = { source, aggregate, tenant, stream }
+  const loaded = (await fromSnapshot(engine, replay, bounds)) ?? {
+    ...(await fold(replay, { state: aggregate.initial(), version: 0 }, bounds)),
     snapshotVersion: undefined,
   }
   engine.counters.loads++
@@ -58,104 +66,77 @@ export async function loadAggregate(
 }
 
 /** `undefined` when no snapshot can be used; snapshots are a hint, so anything odd about one means a full fold. */
-async function fromSnapshot(
-  engine: Engine,
-  source: LoadSource,
-  aggregate: AnyAggregate,
-  tenant: string,
-  stream: string,
-  bounds: LoadBounds,
-): Promise<LoadedState | undefined> {
+async function fromSnapshot(engine: Engine, replay: Replay, bounds: LoadBounds): Promise<LoadedState | undefined> {
+  const { source, aggregate, tenant, stream } = replay
   // A snapshot does not know the time of its last event, so a load as of a time folds from the beginning.
   if (aggregate.snapshot === false || bounds.at !== undefined) return undefined
   const codec = stateCodecOf(aggregate)
   const snapshot = await source.snapshots.latest(tenant, stream, codec.fingerprint, bounds.to)
   if (!snapshot) return undefined
-  // Reading starts one event early: when the snapshot's own event is not there, the stream was restored to before it.
-  const tail = await foldFrom(source, aggregate, tenant, stream, snapshot.version, codec.decode(snapshot.body), bounds, true)
-  if (!tail) {
-    await engine.store.snapshots.delete(tenant, stream, snapshot.version)
+  const { version } = snapshot
+  let state: unknown
+  try {
+    state = codec.decode(snapshot.body)
+  } catch (error) {
+    engine.tell?.({ signal: 'snapshot.failed', tenant, stream, version, error })
+    discard(engine, replay, version)
+    return undefined
+  }
+  // One event early: when the snapshot's own last event is not there, the stream was restored to a time before it.
+  const { overlaps, ...tail } = await fold(replay, { state, version }, bounds, 1)
+  if (!overlaps) {
+    discard(engine, replay, version)
+    return undefined
+  }
+  if (engine.random() * engine.settings.compareSnapshotOneIn < 1 && !(await equalsFullFold(replay, snapshot))) {
+    engine.tell?.({ signal: 'snapshot.mismatch', tenant, stream, version })
+    discard(engine, replay, version)
     return undefined
   }
   engine.counters.snapshotsLoaded++
-  engine.tell?.({ signal: 'snapshot.load', tenant, stream, version: snapshot.version })
+  engine.tell?.({ signal: 'snapshot.load', tenant, stream, version })
   engine.tell?.({ signal: 'aggregate.activate', tenant, stream, version: tail.version, from: 'snapshot' })
-  if (engine.random() * engine.settings.compareSnapshotOneIn < 1) {
-    const truth = await agreesWithFullFold(source, aggregate, tenant, stream, snapshot)
-    if (!truth) {
-      engine.tell?.({ signal: 'snapshot.mismatch', tenant, stream, version: snapshot.version })
-      await engine.store.snapshots.delete(tenant, stream, snapshot.version)
-      return undefined
-    }
-  }
-  return { ...tail, snapshotVersion: snapshot.version }
+  return { ...tail, snapshotVersion: version }
 }
 
-async function agreesWithFullFold(
-  source: LoadSource,
-  aggregate: AnyAggregate,
-  tenant: string,
-  stream: string,
-  snapshot: StoredSnapshot,
-): Promise<boolean> {
-  const codec = stateCodecOf(aggregate)
-  const full = await foldFrom(source, aggregate, tenant, stream, 0, aggregate.initial(), { to: snapshot.version })
+/** Later, and past the source: a transaction that loads must not wait for a store that waits for the transaction. */
+function discard(engine: Engine, { tenant, stream }: Replay, version: number): void {
+  engine.background.run(
+    async () => void (await engine.store.snapshots.delete(tenant, stream, version)),
+    (error) => engine.tell?.({ signal: 'snapshot.failed', tenant, stream, version, error }),
+  )
+}
+
+async function equalsFullFold(replay: Replay, { version, body }: StoredSnapshot): Promise<boolean> {
+  const codec = stateCodecOf(replay.aggregate)
+  const full = await fold(replay, { state: replay.aggregate.initial(), version: 0 }, { to: version })
   // Through the codec once more: a restored state may order its members differently than the text that was saved.
-  return codec.encode(full.state) === codec.encode(codec.decode(snapshot.body))
+  return codec.encode(full.state) === codec.encode(codec.decode(body))
 }
 
-/** Folds the events after a version. With `proveStart`, `undefined` when the event at that version is not there. */
-async function foldFrom(
-  source: LoadSource,
-  aggregate: AnyAggregate,
-  tenant: string,
-  stream: string,
-  after: number,
-  start: unknown,
-  bounds: LoadBounds,
-): Promise<{ state: unknown; version: number }>
-async function foldFrom(
-  source: LoadSource,
-  aggregate: AnyAggregate,
-  tenant: string,
-  stream: string,
-  after: number,
-  start: unknown,
-  bounds: LoadBounds,
-  proveStart: true,
-): Promise<{ state: unknown; version: number } | undefined>
-async function foldFrom(
-  source: LoadSource,
-  aggregate: AnyAggregate,
-  tenant: string,
-  stream: string,
-  after: number,
-  start: unknown,
+/** Folds the events behind a state. Reading may overlap with what the state has seen already: `overlaps` tells if it did. */
+async function fold(
+  { source, aggregate, tenant, stream }: Replay,
+  start: { readonly state: unknown; readonly version: number },
   { to, at }: LoadBounds,
-  proveStart = false,
-): Promise<{ state: unknown; version: number } | undefined> {
+  overlap = 0,
+): Promise<{ readonly state: unknown; readonly version: number; readonly overlaps: boolean }> {
   const types = typesOf(aggregate)
-  let state = start
-  let version = after
-  let proven = !proveStart
-  const options = { tenant, after: proveStart ? after - 1 : after, ...(to === undefined ? {} : { to }) }
-  for await (const page of source.readStream(stream, options)) {
+  let { state, version } = start
+  let overlaps = false
+  const range = { tenant, after: start.version - overlap, ...(to === undefined ? {} : { to }) }
+  for await (const page of source.readStream(stream, range)) {
     for (const stored of page) {
-      if (!proven) {
-        if (stored.version !== after) return undefined
-        proven = true
+      if (stored.version <= start.version) {
+        overlaps = true
         continue
       }
-      if (at !== undefined && stored.recordedAt > at) return { state, version }
+      if (at !== undefined && stored.recordedAt > at) return { state, version, overlaps }
       assertNext(stored, version)
-      state = fold(aggregate, state, stored, types)
+      const type = ownType(types, stored, aggregate.name)
+      state = step(aggregate.evolve, state, decodeDecided(type, stored, fromJson(stored.metadata) as Metadata))
       version = stored.version
     }
   }
-  return proven ? { state, version } : undefined
-}
-
-function fold(aggregate: AnyAggregate, state: unknown, stored: StoredEvent, types: ReturnType<typeof typesOf>): unknown {
-  const type = ownType(types, stored, aggregate.name)
-  return step(aggregate.evolve, state, decodeDecided(type, stored, fromJson(stored.metadata) as Metadata))
+  return { state, version, overlaps }
 }

@@ -4,6 +4,8 @@ import { DefinitionError } from '../core/errors.ts'
 import { type AnyEventType, type DomainEvent, definitionOf } from '../core/event.ts'
 import { decodeDecided, encodeEvent } from '../core/event-codec.ts'
 import type { IdSource } from '../core/ids.ts'
+import { fromJson } from '../core/json.ts'
+import type { Metadata } from '../core/metadata.ts'
 import type { DecidedEvent, RecordedEvent } from '../core/recorded-event.ts'
 import type { EventToAppend, StoredEvent } from '../core/stored-event.ts'
 import type { Execution } from './execution.ts'
@@ -43,14 +45,14 @@ export function prepareEvents(
 /** The events of a receipt: decoded anew, so that nobody holds an object that a warm state refers to. */
 export function toRecorded(
   execution: Execution,
-  decided: readonly DecidedEvent[],
+  decided: readonly DomainEvent[],
   stored: readonly StoredEvent[],
 ): readonly RecordedEvent[] {
   const recorded: RecordedEvent[] = []
+  const metadata = fromJson(execution.metadataText) as Metadata
   for (let i = 0; i < stored.length; i++) {
     const event = stored[i] as StoredEvent
     const type = typeOf(execution.command, decided[i] as DomainEvent)
-    const { metadata } = execution
     recorded.push({ ...decodeDecided(type, event, metadata), position: event.position, recordedAt: new Date(event.recordedAt) })
   }
   return recorded

@@ -114,7 +114,8 @@ async function rebuildTables(engine: Engine, table: TableProjection): Promise<vo
       await transaction.sql({ ...sql``, parts: [`drop table if exists "${name.replaceAll('"', '""')}"`] })
       await transaction.sql({ ...sql``, parts: [create] })
     }
-    for await (const page of engine.store.readAll()) {
+    // Through the transaction: nobody appends while it is open, so that nothing falls between the log and the tables.
+    for await (const page of transaction.readAll()) {
       for (const stored of page.events) {
         if (!types.has(stored.type)) continue
         events++

@@ -5,12 +5,14 @@ import { ValidationError } from '../core/errors.ts'
 import type { AnyEventType } from '../core/event.ts'
 import { decodeEvent } from '../core/event-codec.ts'
 import type { ListStreamsOptions, ReadAllOptions, StreamInfo } from '../core/event-store.ts'
+import { correlationIdOf } from '../core/metadata.ts'
+import { matches } from '../core/query.ts'
 import type { RecordedEvent } from '../core/recorded-event.ts'
 import type { StoredEvent } from '../core/stored-event.ts'
-import { assertStreamName, streamName } from '../core/stream-name.ts'
+import { assertStreamName, categoryOf, streamName } from '../core/stream-name.ts'
 import type { Engine } from './engine.ts'
 import { loadAggregate } from './load-aggregate.ts'
-import { stateCodecOf } from './state-codec.ts'
+import { copyOf } from './state-codec.ts'
 import { withPatience } from './timeout.ts'
 import type { WarmAggregates } from './warm-aggregates.ts'
 
@@ -88,7 +90,7 @@ export async function loadFor(
   if (version !== undefined && !(Number.isSafeInteger(version) && version >= 0))
     throw new ValidationError('load', [`version must be a whole number from 0, not ${version}`])
   if (at !== undefined && Number.isNaN(at.getTime())) throw new ValidationError('load', ['at is not a valid date'])
-  const timeoutMs = timeout && toMs(timeout, 'timeout')
+  const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'timeout')
   return withPatience(() => load(), { timeoutMs, signal }, `load ${stream}`, engine.clock)
 
   async function load(): Promise<Loaded<unknown>> {
@@ -96,22 +98,12 @@ export async function loadFor(
       const known = warm.peek(tenant, stream)
       // A warm state is confirmed by the stream's version, unless the caller is content with a stale one.
       if (known && (cached || ((await engine.store.streamInfo(stream, tenant))?.version ?? 0) === known.version)) {
-        const codec = stateCodecOf(aggregate)
-        const copy = copyIfPossible(() => codec.decode(codec.encode(known.state)))
+        const copy = copyOf(aggregate, known.state)
         if (copy) return { state: copy.value, version: known.version, exists: known.version > 0 }
       }
     }
     const loaded = await loadAggregate(engine, engine.store, aggregate, tenant, stream, { to: version, at: at?.getTime() })
     return { state: loaded.state, version: loaded.version, exists: loaded.version > 0 }
-  }
-}
-
-/** A warm state that has no text cannot be copied, so it is folded anew for the caller instead of shared. */
-function copyIfPossible(copy: () => unknown): { readonly value: unknown } | undefined {
-  try {
-    return { value: copy() }
-  } catch {
-    return undefined
   }
 }
 
@@ -138,8 +130,8 @@ export async function* readEvents(engine: Engine, tenant: string, options: Event
   try {
     for (;;) {
       for await (const page of pagesOf(engine, tenant, options, after, left)) {
-        if (signal?.aborted) return
         for (const stored of page.events) {
+          if (signal?.aborted) return
           yield decode(engine, stored)
           left--
         }
@@ -158,11 +150,15 @@ async function* pagesOf(engine: Engine, tenant: string, options: EventsOptions, 
   const { types, tags, category, stream, correlationId, to, backwards } = options
   const bounds = { tenant, after, ...(to === undefined ? {} : { to }), ...(backwards ? { backwards } : {}) }
   const names = types?.map((type) => (typeof type === 'string' ? type : type.type))
+  const item = { ...(names ? { types: names } : {}), ...(tags ? { tags } : {}) }
   if (stream !== undefined) {
     assertStreamName(stream)
     for await (const events of engine.store.readStream(stream, bounds)) {
       const matching = events.filter(
-        (event) => (!names || names.includes(event.type)) && (tags ?? []).every((tag) => event.tags.includes(tag)),
+        (event) =>
+          matches([item], event) &&
+          (category === undefined || categoryOf(event.stream) === category) &&
+          (correlationId === undefined || correlationIdOf(event.metadata) === correlationId),
       )
       yield { events: matching.slice(0, left), position: events.at(-1)?.version ?? after }
       left -= matching.length
@@ -170,7 +166,6 @@ async function* pagesOf(engine: Engine, tenant: string, options: EventsOptions, 
     }
     return
   }
-  const item = { ...(names ? { types: names } : {}), ...(tags ? { tags } : {}) }
   const filter: ReadAllOptions = {
     ...bounds,
     ...(names || tags ? { query: [item] } : {}),

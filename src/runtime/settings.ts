@@ -69,6 +69,7 @@ export interface Settings {
   readonly checkMemoryEveryMs: number
   readonly elevatedAt: number
   readonly criticalAt: number
+  readonly retry: Required<RetryPolicy>
 }
 
 /**
@@ -101,7 +102,7 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
     attempts: toCount(command.attempts ?? 10, 'defaults.command.attempts'),
     backoffMs: toMs(command.backoff ?? { milliseconds: 5 }, 'defaults.command.backoff'),
     longestBackoffMs: toMs(command.longestBackoff ?? { milliseconds: 200 }, 'defaults.command.longestBackoff'),
-    timeoutMs: command.timeout && toMs(command.timeout, 'defaults.command.timeout'),
+    timeoutMs: command.timeout === undefined ? undefined : toMs(command.timeout, 'defaults.command.timeout'),
     keepOutcomeMs: toMs(command.keepOutcome ?? { days: 7 }, 'defaults.command.keepOutcome'),
     groupSize: toCount(command.groupSize ?? 256, 'defaults.command.groupSize'),
     groupPatienceMs: toMs(command.groupPatience ?? { milliseconds: 5 }, 'defaults.command.groupPatience'),
@@ -110,6 +111,7 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
     checkMemoryEveryMs: toMs(memory.checkEvery ?? { seconds: 10 }, 'defaults.memory.checkEvery'),
     elevatedAt,
     criticalAt,
+    retry: { attempts: 5, backoff: { milliseconds: 100 }, whenExhausted: 'dead-letter', ...handlers.retry },
   }
 }
 

@@ -6,25 +6,29 @@
 import type { AnyAggregate } from '../core/aggregate.ts'
 import { expectationHolds } from '../core/check-append.ts'
 import type { CommandBoundary } from '../core/command.ts'
-import { ConcurrencyError, UnsupportedError } from '../core/errors.ts'
+import { ConcurrencyError, type DacapoError, ProjectionFailedError, UnsupportedError } from '../core/errors.ts'
+import type { DomainEvent } from '../core/event.ts'
 import { decodeEvent } from '../core/event-codec.ts'
-import type { AppendRequest, AppendResult, EventStore, ExpectedVersion, ReadAllOptions } from '../core/event-store.ts'
+import type { AppendRequest, AppendResult, EventStore, ReadAllOptions } from '../core/event-store.ts'
 import { step } from '../core/fold.ts'
 import type { Query } from '../core/query.ts'
-import { isRejection } from '../core/rejection.ts'
+import { isRejection, type Rejection } from '../core/rejection.ts'
 import { assertStreamName, streamName } from '../core/stream-name.ts'
+import type { ViewWrite } from '../core/view-store.ts'
 import { isConflict, untilNoConflict } from './conflicts.ts'
 import type { Engine } from './engine.ts'
 import { check, contextOf, decide, type Execution, type Settled } from './execution.ts'
 import { entryForEvents, entryForNothing, entryForRejection, failUnlessRemembered, recall } from './idempotency.ts'
 import { type LoadSource, loadAggregate } from './load-aggregate.ts'
 import { prepareEvents, toRecorded } from './prepare-events.ts'
+import { unlessAbandoned } from './timeout.ts'
 import type { TransactionalViews } from './transactional-views.ts'
 
 /** Where a single execution reads and writes. */
 export interface Session extends LoadSource {
   append(request: AppendRequest): Promise<AppendResult>
   streamInfo: EventStore['streamInfo']
+  remembered: EventStore['remembered']
   readonly views: TransactionalViews
   /** The log, for decisions; absent inside a transaction, where a condition could not be checked last. */
   readonly log?: { head(): Promise<number>; readAll: EventStore['readAll'] }
@@ -42,24 +46,39 @@ interface Basis {
 /** Runs one command, deciding again after conflicts. */
 export function executeSingle(engine: Engine, session: Session, execution: Execution): Promise<Settled> {
   return untilNoConflict(engine, (attempt) => tryOnce(engine, session, execution, attempt)).catch((error) =>
-    execution.idempotency ? failUnlessRemembered(engine, execution, error) : Promise.reject(error),
+    failUnlessRemembered(engine, session, execution, error),
   )
 }
 
-async function tryOnce(engine: Engine, session: Session, execution: Execution, attempt: number) {
+type Attempt = { readonly value: Settled } | { readonly conflict: DacapoError }
+
+async function tryOnce(engine: Engine, session: Session, execution: Execution, attempt: number): Promise<Attempt> {
   const basis = await basisOf(engine, session, execution)
-  const { stream, state, version, condition } = basis
-  const { tenant, expectedVersion, idempotency, command } = execution
-  const signal = { tenant, stream, command: command.command, attempt }
+  const signal = { tenant: execution.tenant, stream: basis.stream, command: execution.command.command, attempt }
   engine.tell?.({ signal: 'aggregate.execute.start', ...signal })
-  if (expectedVersion !== undefined && version !== undefined && !expectationHolds(expectedVersion, version)) {
-    throw new ConcurrencyError(stream, expectedVersion, version)
+  try {
+    const outcome = await decideOn(engine, session, execution, basis)
+    const { version = basis.version ?? 0, events = [] } = 'value' in outcome && outcome.value.kind === 'accepted' ? outcome.value : {}
+    engine.tell?.({ signal: 'aggregate.execute.stop', ...signal, version, events: events.length, warm: false })
+    if ('conflict' in outcome) engine.tell?.({ signal: 'aggregate.conflict', ...signal, code: outcome.conflict.code })
+    return outcome
+  } catch (error) {
+    engine.tell?.({ signal: 'aggregate.execute.exception', ...signal, error })
+    throw error
   }
+}
+
+async function decideOn(engine: Engine, session: Session, execution: Execution, basis: Basis): Promise<Attempt> {
+  const { stream, state, condition } = basis
+  const { tenant, expectedVersion, idempotency } = execution
   const context = contextOf(execution, state, engine.clock.now())
-  await check(execution, context, engine.fallbacks)
+  await unlessAbandoned(execution.abandoned, () => check(execution, context, engine.fallbacks))
+  if (expectedVersion !== undefined && basis.version !== undefined && !expectationHolds(expectedVersion, basis.version)) {
+    throw new ConcurrencyError(stream, expectedVersion, basis.version)
+  }
   const decision = decide(execution, context)
-  const expected: ExpectedVersion = version ?? expectedVersion ?? 'any'
-  const request = { tenant, stream, expectedVersion: expected, ...(condition ? { condition } : {}) }
+  const version = basis.version ?? (needsVersion(decision, session) ? await versionOf(session, tenant, stream) : undefined)
+  const request = { tenant, stream, expectedVersion: version ?? 'any', ...(condition ? { condition } : {}) } as const
   if (isRejection(decision) || decision.length === 0) {
     const settled: Settled = isRejection(decision)
       ? { kind: 'rejected', rejection: decision, duplicate: false }
@@ -71,8 +90,16 @@ async function tryOnce(engine: Engine, session: Session, execution: Execution, a
   }
   const { toAppend, decided } = prepareEvents(execution, stream, version ?? 0, decision, engine.ids)
   const work = session.views.plan(tenant, decided)
-  for (let reading = work && session.views.warmUp(work); reading; reading = work && session.views.warmUp(work)) await reading
-  const rows = work ? session.views.fold(work) : []
+  let rows: readonly ViewWrite[] = []
+  if (work) {
+    for (let reading = session.views.warmUp([work]); reading; reading = session.views.warmUp([work])) await reading
+    try {
+      rows = session.views.fold(work)
+    } catch (error) {
+      if (!(error instanceof ProjectionFailedError) || (await session.views.failsOnStoredRows(work))) throw error
+      return { conflict: error }
+    }
+  }
   let written = false
   try {
     const result = await session.append({
@@ -83,16 +110,16 @@ async function tryOnce(engine: Engine, session: Session, execution: Execution, a
       ...(idempotency ? { idempotency: entryForEvents(idempotency) } : {}),
     })
     written = result.kind === 'appended'
-    engine.tell?.({ signal: 'aggregate.execute.stop', ...signal, version: version ?? 0, events: toAppend.length, warm: false })
     return await finish(engine, session, execution, result, (events, last) => ({
       kind: 'accepted',
-      events: toRecorded(execution, decided, events),
+      events: toRecorded(execution, decision, events),
       version: last,
       position: events.at(-1)?.position ?? 0,
       duplicate: false,
     }))
   } finally {
-    if (!written) session.views.forget(tenant, rows)
+    if (written) session.views.confirm(tenant, rows)
+    else session.views.forget(tenant, rows)
     session.views.trim()
   }
 }
@@ -105,7 +132,7 @@ async function finish(
   execution: Execution,
   result: AppendResult,
   accept: (events: Written['events'], version: number) => Settled,
-) {
+): Promise<Attempt> {
   switch (result.kind) {
     case 'appended':
     case 'duplicate':
@@ -113,10 +140,7 @@ async function finish(
     case 'remembered':
       return { value: await recall(engine, session, execution, result.entry) }
     case 'refused':
-      // Where the caller named the version, a moved stream is its answer and not a reason to decide again.
-      if (isConflict(result.error) && !(execution.expectedVersion !== undefined && result.error.code === 'ES_CONCURRENCY')) {
-        return { conflict: result.error }
-      }
+      if (isConflict(result.error)) return { conflict: result.error }
       throw result.error
   }
 }
@@ -127,8 +151,8 @@ async function basisOf(engine: Engine, session: Session, execution: Execution): 
   if (boundary.kind === 'aggregate') return basisOfAggregate(engine, session, boundary.aggregate, tenant, boundary.id(input))
   const stream = boundary.stream(input)
   assertStreamName(stream)
-  // A transactional projection sees an event's version, so then the version must be known before the append.
-  const version = await versionFor(session, tenant, stream, boundary, execution)
+  const { expectedVersion = 'any' } = execution
+  const version = expectedVersion === 'any' ? undefined : await versionOf(session, tenant, stream)
   if (boundary.kind === 'stream') return { stream, state: undefined, version }
   return { stream, version, ...(await readBoundary(session, execution, boundary)) }
 }
@@ -139,18 +163,13 @@ async function basisOfAggregate(engine: Engine, session: Session, aggregate: Any
   return { stream, state, version }
 }
 
-type OtherBoundary = Exclude<CommandBoundary, { kind: 'aggregate' }>
+/** A transactional projection sees the versions of events before they are appended; a receipt without events tells one, too. */
+function needsVersion(decision: readonly DomainEvent[] | Rejection, { views }: Session): boolean {
+  if (isRejection(decision)) return false
+  return decision.length === 0 || decision.some((event) => views.concern(event?.type))
+}
 
-async function versionFor(
-  session: Session,
-  tenant: string,
-  stream: string,
-  boundary: OtherBoundary,
-  execution: Execution,
-): Promise<number | undefined> {
-  const { views } = session
-  const seen = boundary.events.length === 0 ? !views.none : boundary.events.some(({ type }) => views.concern(type))
-  if (!seen && execution.expectedVersion === undefined) return undefined
+async function versionOf(session: Session, tenant: string, stream: string): Promise<number> {
   return (await session.streamInfo(stream, tenant))?.version ?? 0
 }
 

@@ -57,24 +57,31 @@ export function takeLater(engine: Engine, target: SnapshotTarget, at: { readonly
 }
 
 /** The snapshots of one aggregate instance. */
-export function snapshotsOf(engine: Engine, aggregate: AnyAggregate, tenant: string, id: string): Snapshots {
+export function snapshotsOf(
+  engine: Engine,
+  aggregate: AnyAggregate,
+  tenant: string,
+  id: string,
+  during: <T>(call: () => Promise<T>) => Promise<T>,
+): Snapshots {
   const stream = streamName(aggregate.name, id)
   const { fingerprint } = stateCodecOf(aggregate)
   const list = async () => {
     const stored = await engine.store.snapshots.list(tenant, stream)
     return stored.map((one) => ({ version: one.version, takenAt: new Date(one.takenAt), current: one.fingerprint === fingerprint }))
   }
+  const take = async () => {
+    if (aggregate.snapshot === false) throw new DefinitionError(`Aggregate ${aggregate.name} has snapshot: false.`)
+    const loaded = await loadAggregate(engine, engine.store, aggregate, tenant, stream)
+    if (loaded.version === 0) return undefined
+    await save(engine, { aggregate, tenant, stream }, loaded)
+    return (await list()).findLast((one) => one.version === loaded.version && one.current)
+  }
   return {
-    list,
-    latest: async () => (await list()).at(-1),
-    async take() {
-      if (aggregate.snapshot === false) throw new DefinitionError(`Aggregate ${aggregate.name} has snapshot: false.`)
-      const loaded = await loadAggregate(engine, engine.store, aggregate, tenant, stream)
-      if (loaded.version === 0) return undefined
-      await save(engine, { aggregate, tenant, stream }, loaded)
-      return (await list()).findLast((one) => one.version === loaded.version && one.current)
-    },
-    delete: (version) => engine.store.snapshots.delete(tenant, stream, version),
+    list: () => during(list),
+    latest: () => during(async () => (await list()).at(-1)),
+    take: () => during(take),
+    delete: (version) => during(() => engine.store.snapshots.delete(tenant, stream, version)),
   }
 }
 

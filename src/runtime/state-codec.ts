@@ -24,6 +24,16 @@ export function stateCodecOf(aggregate: AnyAggregate): StateCodec {
   return codec
 }
 
+/** A state for a caller to keep; `undefined` when it has no text, and must be folded anew instead of shared. */
+export function copyOf(aggregate: AnyAggregate, state: unknown): { readonly value: unknown } | undefined {
+  const codec = stateCodecOf(aggregate)
+  try {
+    return { value: codec.decode(codec.encode(state)) }
+  } catch {
+    return undefined
+  }
+}
+
 function makeStateCodec({ name, events, initial, evolve, snapshot }: AnyAggregate): StateCodec {
   const { save = (state: unknown) => state, restore = (body: unknown) => body, version }: SnapshotPolicy<unknown> = snapshot || {}
   const what = `state of aggregate ${name}`

@@ -1,35 +1,11 @@
 /** Numbers about a running app: what `app.stats()` answers. */
+import type { AnyAggregate } from '../core/aggregate.ts'
 import type { PressureLevel } from '../core/observer.ts'
-
-/** Counts since the app was made. */
-export interface Counters {
-  accepted: number
-  empty: number
-  rejected: number
-  failed: number
-  duplicates: number
-  conflicts: number
-  events: number
-  snapshotsSaved: number
-  snapshotsLoaded: number
-  loads: number
-}
-
-/** All at zero. */
-export function makeCounters(): Counters {
-  return {
-    accepted: 0,
-    empty: 0,
-    rejected: 0,
-    failed: 0,
-    duplicates: 0,
-    conflicts: 0,
-    events: 0,
-    snapshotsSaved: 0,
-    snapshotsLoaded: 0,
-    loads: 0,
-  }
-}
+import { streamName } from '../core/stream-name.ts'
+import type { Counters } from './counters.ts'
+import type { Engine } from './engine.ts'
+import { stateCodecOf } from './state-codec.ts'
+import type { WarmAggregates } from './warm-aggregates.ts'
 
 /** What `app.stats()` answers. */
 export interface AppStatistics {
@@ -49,4 +25,38 @@ export interface AggregateStatistics {
   readonly hasSnapshot: boolean
   readonly snapshotVersion: number | undefined
   readonly state: 'warm' | 'hibernated' | 'cold'
+}
+
+/** The numbers of a whole app. */
+export async function appStatistics({ counters, store, views }: Engine, warm: WarmAggregates): Promise<AppStatistics> {
+  const { accepted, empty, rejected, failed, duplicates, conflicts, events, loads, snapshotsSaved, snapshotsLoaded } = counters
+  return {
+    commands: { accepted, empty, rejected, failed, duplicates, conflicts },
+    events: { appended: events, head: await store.head() },
+    aggregates: { ...warm.count(), loads },
+    snapshots: { saved: snapshotsSaved, loaded: snapshotsLoaded },
+    memory: { level: warm.memory.level, warmRows: views.warmRows },
+  }
+}
+
+/** The numbers of one aggregate. */
+export async function aggregateStatistics(
+  { store }: Engine,
+  warm: WarmAggregates,
+  tenant: string,
+  aggregate: AnyAggregate,
+  id: string,
+): Promise<AggregateStatistics> {
+  const stream = streamName(aggregate.name, id)
+  const version = (await store.streamInfo(stream, tenant))?.version ?? 0
+  const snapshot = await store.snapshots.latest(tenant, stream, stateCodecOf(aggregate).fingerprint)
+  return {
+    stream,
+    exists: version > 0,
+    events: version,
+    version,
+    hasSnapshot: snapshot !== undefined,
+    snapshotVersion: snapshot?.version,
+    state: warm.stateOf(tenant, stream),
+  }
 }

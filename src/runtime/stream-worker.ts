@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - Each command is decided on the state that all its predecessors lead to, and each request names the exact version it
- *   was decided on. So a request can only be written when all its predecessors in the group were.
+ *   was decided on and the event that brought the stream there. So a request can only be written when all its predecessors
+ *   in the group were: the version alone does not tell, another process may have reached it with other events.
  * - No outcome, a "no" included, is answered before all its predecessors have committed.
  * - A "no" that rests on warm state alone is confirmed against the stream's version before it is answered.
  * - When a request is not written, its successors are decided again on freshly loaded state; for them that does not count
@@ -21,7 +22,7 @@ import type { Execution, Settled } from './execution.ts'
 import { failUnlessRemembered, recall } from './idempotency.ts'
 import { loadAggregate } from './load-aggregate.ts'
 import { toRecorded } from './prepare-events.ts'
-import { stateCodecOf } from './state-codec.ts'
+import { copyOf } from './state-codec.ts'
 import { jitteredMs, pause } from './timeout.ts'
 
 /** Committed state that is kept. */
@@ -78,8 +79,7 @@ export class StreamWorker {
     // One turn of the microtask queue, so that commands which arrive together are decided together.
     await undefined
     while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, this.#engine.settings.groupSize).filter((job) => !job.execution.abandoned)
-      if (group.length > 0) await this.#runGroup(group)
+      await this.#runGroup(this.#waiting.splice(0, this.#engine.settings.groupSize))
     }
     this.#running = undefined
   }
@@ -113,10 +113,15 @@ export class StreamWorker {
 
   async #commit(entries: readonly Entry[], base: WarmState): Promise<void> {
     const { views } = this.#engine
-    for (const { views: work } of entries) {
-      for (let reading = work && views.warmUp(work); reading; reading = work && views.warmUp(work)) await reading
-    }
+    const works = entries.flatMap(({ views: work }) => (work ? [work] : []))
+    for (let reading = views.warmUp(works); reading; reading = views.warmUp(works)) await reading
     const steps = this.#foldViews(entries)
+    const [first] = entries
+    if (first && steps[0]?.entry.answer.kind === 'error' && first.answer.kind === 'events' && !(await this.#failsForSure(first, base))) {
+      this.warm = undefined
+      this.#waiting.unshift(...entries.map(({ job }) => job))
+      return
+    }
     const results = await this.#append(steps)
     let committed: StateAt = base
     let written = 0
@@ -132,6 +137,7 @@ export class StreamWorker {
         break // its successors saw events that are not there
       }
     }
+    for (const { rows } of steps.slice(0, written)) views.confirm(this.tenant, rows)
     this.#forgetRows(steps.slice(written))
     const again = entries.slice(answered).map(({ job }) => job)
     const { state, version } = committed
@@ -141,7 +147,12 @@ export class StreamWorker {
     if (again.length > 0) await this.#decideAgain(again)
   }
 
-  /** Folds the rows, in one turn with the append so that nobody else's rows come in between. */
+  /**
+   * Folds the rows, in one turn with the append so that nobody else's rows come in between.
+   *
+   * Ends before a projection that throws: what it threw at is certain only when everything before it has been written. The
+   * first one has nothing before it and gets its error.
+   */
   #foldViews(entries: readonly Entry[]): readonly Step[] {
     const steps: Step[] = []
     for (const entry of entries) {
@@ -150,12 +161,16 @@ export class StreamWorker {
         const rows = work ? this.#engine.views.fold(work) : []
         steps.push({ entry, rows, request: request && rows.length > 0 ? { ...request, views: rows } : request })
       } catch (error) {
-        // Whoever was decided behind it saw events that will not be there, so the group ends here.
-        steps.push({ entry: { ...entry, answer: { kind: 'error', error } }, rows: [], request: undefined })
+        if (steps.length === 0) steps.push({ entry: { ...entry, answer: { kind: 'error', error } }, rows: [], request: undefined })
         break
       }
     }
     return steps
+  }
+
+  /** Whether a projection fails on what is stored now, and not only on warm state or rows that others have changed. */
+  async #failsForSure({ views: work }: Entry, base: StateAt): Promise<boolean> {
+    return (await this.#isCurrent(base)) && work !== undefined && (await this.#engine.views.failsOnStoredRows(work))
   }
 
   async #append(steps: readonly Step[]): Promise<Iterator<AppendResult, undefined>> {
@@ -188,7 +203,7 @@ export class StreamWorker {
       return 'answered'
     }
     if (answer.kind === 'error') {
-      failUnlessRemembered(this.#engine, execution, answer.error).then(job.resolve, job.reject)
+      failUnlessRemembered(this.#engine, this.#engine.store, execution, answer.error).then(job.resolve, job.reject)
       return 'answered'
     }
     if (answer.kind === 'no') {
@@ -199,14 +214,16 @@ export class StreamWorker {
     const events = toRecorded(execution, decided, stored)
     const position = stored.at(-1)?.position ?? 0
     const receipt = { kind: 'accepted' as const, events, version, position, duplicate: false }
-    job.resolve(execution.returnState ? { ...receipt, state: this.copyOf(state) } : receipt)
+    if (execution.returnState) this.#ownCopy(state, version).then((own) => job.resolve({ ...receipt, state: own }), job.reject)
+    else job.resolve(receipt)
     return stored.length > 0 ? 'written' : 'answered'
   }
 
   /** A state that the caller may do with as it likes. */
-  copyOf(state: unknown): unknown {
-    const codec = stateCodecOf(this.aggregate)
-    return codec.decode(codec.encode(state))
+  async #ownCopy(state: unknown, version: number): Promise<unknown> {
+    const copy = copyOf(this.aggregate, state)
+    if (copy) return copy.value
+    return (await loadAggregate(this.#engine, this.#engine.store, this.aggregate, this.tenant, this.stream, { to: version })).state
   }
 
   #mayDecideAgain(job: Job, error: DacapoError): boolean {

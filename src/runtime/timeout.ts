@@ -11,21 +11,22 @@ export interface Patience {
 /**
  * Settles like the work, or earlier: with TimedOutError after the timeout, with the signal's reason when it aborts.
  *
- * @param giveUp  told when the caller has stopped waiting, so that work that has not begun need not begin.
+ * @param work  is given a signal that aborts, with the same reason, when its caller has stopped waiting; none when the caller
+ *              waits as long as it takes.
  */
 export function withPatience<T>(
-  work: () => Promise<T>,
+  work: (abandoned: AbortSignal | undefined) => Promise<T>,
   { timeoutMs, signal }: Patience,
   what: string,
   clock: Clock,
-  giveUp: () => void = () => {},
 ): Promise<T> {
-  if (timeoutMs === undefined && signal === undefined) return work()
+  if (timeoutMs === undefined && signal === undefined) return work(undefined)
   if (signal?.aborted) return Promise.reject(signal.reason)
+  const abandon = new AbortController()
   return new Promise<T>((resolve, reject) => {
     const stopWaiting = (error: unknown) => {
       done()
-      giveUp()
+      abandon.abort(error)
       reject(error)
     }
     const onAbort = () => stopWaiting(signal?.reason)
@@ -35,7 +36,7 @@ export function withPatience<T>(
       signal?.removeEventListener('abort', onAbort)
     }
     signal?.addEventListener('abort', onAbort, { once: true })
-    work().then(
+    work(abandon.signal).then(
       (value) => {
         done()
         resolve(value)
@@ -46,6 +47,22 @@ export function withPatience<T>(
       },
     )
   })
+}
+
+/** Settles like the work, unless it is abandoned: before it has begun, or while it runs, which then nobody waits for. */
+export async function unlessAbandoned<T>(abandoned: AbortSignal | undefined, work: () => T | Promise<T>): Promise<T> {
+  if (!abandoned) return work()
+  abandoned.throwIfAborted()
+  let stopWaiting = () => {}
+  const over = new Promise<never>((_, reject) => {
+    stopWaiting = () => reject(abandoned.reason)
+    abandoned.addEventListener('abort', stopWaiting, { once: true })
+  })
+  try {
+    return await Promise.race([over, work()])
+  } finally {
+    abandoned.removeEventListener('abort', stopWaiting)
+  }
 }
 
 /** Whether a promise settles within some milliseconds; its outcome is left to whoever awaits it. */

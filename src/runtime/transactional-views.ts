@@ -3,7 +3,8 @@
  *
  * A row is read once and then kept warm with its version. The append compares and sets versions, so a warm row is never
  * the authority: when another process was faster, the request is refused, the row is forgotten and folded again. Folds of
- * requests that are still on their way build on each other's rows; when one of them fails, its rows are forgotten too.
+ * requests that are still on their way build on each other's rows, and say so: when one of them fails, those behind it are
+ * refused too, even if another process has meanwhile brought the row to the version that they expect.
  */
 import { ProjectionFailedError } from '../core/errors.ts'
 import { fromJson, toJson } from '../core/json.ts'
@@ -32,21 +33,25 @@ export interface ViewWork {
 interface WarmRow {
   readonly rowVersion: number
   readonly row: string | null
+  /** Id of the event that made it, while that is still on its way. */
+  readonly madeBy?: string
 }
 
 /** The transactional projections of an app and their warm rows. */
 export interface TransactionalViews {
   readonly warmRows: number
-  /** Whether there are no transactional projections at all. */
-  readonly none: boolean
   /** Whether any projection folds events of this type before the append. */
   concern(type: string): boolean
   /** What events change. @throws ProjectionFailedError a `key` or `apply` that throws. */
   plan(tenant: string, events: readonly DecidedEvent[]): ViewWork | undefined
-  /** Reads the rows that are not warm; `undefined` when all are. */
-  warmUp(work: ViewWork): Promise<unknown> | undefined
+  /** Reads the rows that are not warm; `undefined` when all are, which holds only until the next `await`. */
+  warmUp(works: readonly ViewWork[]): Promise<unknown> | undefined
   /** Folds, synchronously, on warm rows. @throws ProjectionFailedError an `evolve` that throws. */
   fold(work: ViewWork): readonly ViewWrite[]
+  /** The rows of a request that was written: who folds from them need not prove it any more. */
+  confirm(tenant: string, writes: readonly ViewWrite[]): void
+  /** Whether folding fails on the rows as they are stored, and not only on warm ones that somebody else has changed meanwhile. */
+  failsOnStoredRows(work: ViewWork): Promise<boolean>
   /** Drops the rows of a request that was not written. */
   forget(tenant: string, writes: readonly Pick<ViewWrite, 'view' | 'key'>[]): void
   /** Forgets the rows that were not used for longest, down to the capacity. Not part of a fold, which needs its rows. */
@@ -75,7 +80,6 @@ export function makeTransactionalViews(
     get warmRows() {
       return warm.size
     },
-    none: viewsOf.size + tablesOf.size === 0,
     concern: (type) => viewsOf.has(type) || tablesOf.has(type),
 
     plan(tenant, events) {
@@ -90,11 +94,13 @@ export function makeTransactionalViews(
       return changes.length + statements.length === 0 ? undefined : { tenant, changes, statements }
     },
 
-    warmUp({ tenant, changes }) {
-      const cold = changes.filter(({ id }) => !warm.has(id))
+    warmUp(works) {
+      const cold = works.flatMap(({ tenant, changes }) =>
+        changes.filter(({ id }) => !warm.has(id)).map((change) => ({ tenant, ...change })),
+      )
       if (cold.length === 0) return undefined
       return Promise.all(
-        cold.map(async ({ projection, key, id }) => {
+        cold.map(async ({ tenant, projection, key, id }) => {
           const found = await rows.get(tenant, projection.name, key)
           // Somebody may have folded it meanwhile; that row is newer than the one just read.
           if (!warm.has(id)) keep(id, found ?? { rowVersion: 0, row: null })
@@ -104,21 +110,43 @@ export function makeTransactionalViews(
 
     fold({ changes }) {
       const folded = new Map<string, ViewWrite>()
+      const madeBy = new Map<string, string>()
       for (const { projection, event, key, id } of changes) {
         const before = folded.get(id)
-        const start = before ?? (warm.get(id) as WarmRow)
-        const row = evolveRow(projection, start.row, event, key)
+        const start = warm.get(id) as WarmRow
+        const row = evolveRow(projection, (before ?? start).row, event, key)
         if (row === undefined) continue
-        const expectedRowVersion = before ? before.expectedRowVersion : (start as WarmRow).rowVersion
-        folded.set(id, { view: projection.name, key, expectedRowVersion, row })
+        const { rowVersion: expectedRowVersion, madeBy: follows } = start
+        folded.set(id, { view: projection.name, key, expectedRowVersion, row, ...(follows ? { follows } : {}) })
+        madeBy.set(id, event.id)
       }
       const writes: ViewWrite[] = []
       for (const [id, write] of folded) {
         if (write.row === null && warm.get(id)?.row === null) continue // made and deleted at once, or never there
         writes.push(write)
-        keep(id, { rowVersion: write.expectedRowVersion + 1, row: write.row })
+        keep(id, { rowVersion: write.expectedRowVersion + 1, row: write.row, madeBy: madeBy.get(id)! })
       }
       return writes
+    },
+
+    confirm(tenant, writes) {
+      for (const { view, key, expectedRowVersion, row } of writes) {
+        const id = idOf(tenant, view, key)
+        const rowVersion = expectedRowVersion + 1
+        if (warm.get(id)?.rowVersion === rowVersion) warm.set(id, { rowVersion, row })
+      }
+    },
+
+    async failsOnStoredRows(work) {
+      for (const { id } of work.changes) warm.delete(id)
+      const stored = makeTransactionalViews(views, tables, rows, Number.POSITIVE_INFINITY)
+      await stored.warmUp([work])
+      try {
+        stored.fold(work)
+        return false
+      } catch {
+        return true
+      }
     },
 
     forget(tenant, writes) {
@@ -132,7 +160,11 @@ export function makeTransactionalViews(
       }
     },
 
-    inside: (own) => makeTransactionalViews(views, tables, own, Number.POSITIVE_INFINITY),
+    inside(own) {
+      const rowsInside = makeTransactionalViews(views, tables, own, Number.POSITIVE_INFINITY)
+      // What was written may still be undone, also without us being told, so it is read again instead of kept.
+      return Object.assign(rowsInside, { confirm: rowsInside.forget })
+    },
   }
 }
 

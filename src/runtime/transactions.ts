@@ -14,13 +14,14 @@ import type { RecordedEvent } from '../core/recorded-event.ts'
 import type { Rejection } from '../core/rejection.ts'
 import { sql } from '../core/sql.ts'
 import { streamName } from '../core/stream-name.ts'
+import { addCounters, makeCounters } from './counters.ts'
 import type { Engine } from './engine.ts'
 import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './execute-command.ts'
 import type { Execution, IdempotencyKey } from './execution.ts'
 import { entryForRejection, entryForReturn, recallKept, toKey, toRejection } from './idempotency.ts'
 import { loadAggregate } from './load-aggregate.ts'
 import { executeSingle, type Session } from './single-execution.ts'
-import { withPatience } from './timeout.ts'
+import { unlessAbandoned, withPatience } from './timeout.ts'
 import type { WarmAggregates } from './warm-aggregates.ts'
 
 /** Makes a transaction itself idempotent: the same key gives the same value, or the same rejection, without running it again. */
@@ -88,20 +89,28 @@ export async function runTransaction(
   const begin = store.transaction
   const touched = new Set<string>()
   const open: OpenTransaction = { engine, over: false }
-  const run = () =>
-    current.run(open, () =>
-      begin((transaction) => {
-        const calls = callsOf(scope, transaction, touched)
-        return key ? runOnce(scope, transaction, key, () => work(calls)) : work(calls)
-      }),
-    )
-  try {
-    return await withPatience(run, { timeoutMs: timeout && toMs(timeout, 'timeout'), signal }, 'transaction', clock)
-  } finally {
-    open.over = true
-    // What the transaction wrote went past the warm aggregates; they would find out, but only by a conflict.
-    for (const stream of touched) scope.warm.forget(scope.tenant, stream)
+  // Counted aside: what a transaction undoes was never done.
+  const counters = makeCounters()
+  const inside = { ...scope, engine: { ...engine, counters } }
+  const run = async (abandoned: AbortSignal | undefined) => {
+    try {
+      const result = await current.run(open, () =>
+        begin((transaction) => {
+          const calls = callsOf(inside, transaction, touched)
+          // Once its caller was told that it failed, it is undone, and at once: others are waiting for its turn to end.
+          return unlessAbandoned(abandoned, () => (key ? runOnce(scope, transaction, key, () => work(calls)) : work(calls)))
+        }),
+      )
+      addCounters(engine.counters, counters)
+      return result
+    } finally {
+      open.over = true
+      // What the transaction wrote went past the warm aggregates; they would find out, but only by a conflict.
+      for (const stream of touched) scope.warm.forget(scope.tenant, stream)
+    }
   }
+  const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'timeout')
+  return withPatience(run, { timeoutMs, signal }, 'transaction', clock)
 }
 
 /** The same calls inside a transaction that the caller has opened on its own client. */
@@ -127,6 +136,7 @@ function callsOf(
   const session: Session = {
     readStream: transaction.readStream.bind(transaction),
     streamInfo: transaction.streamInfo.bind(transaction),
+    remembered: transaction.remembered.bind(transaction),
     snapshots: transaction.snapshots,
     views: engine.views.inside(transaction.views),
     async append(request): Promise<AppendResult> {
@@ -138,8 +148,7 @@ function callsOf(
     },
   }
   const decider: Decider = (execution: Execution) => executeSingle(engine, session, execution)
-  const source = { readStream: session.readStream, remembered: transaction.remembered.bind(transaction) }
-  const path: ExecutionPath = { engine, tenant, middleware, decider, source }
+  const path: ExecutionPath = { engine, tenant, middleware, decider, source: session }
   const attempt = async (request: CommandRequest, asking: never) => toTransactionOutcome(await executeCommand(path, request, asking))
   return {
     attempt,

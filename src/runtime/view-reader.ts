@@ -1,10 +1,13 @@
 /** Reading the rows of a view: one by its key, or a sorted page of them. */
-import { type Duration, toCount } from '../core/duration.ts'
+import { type Duration, toCount, toMs } from '../core/duration.ts'
 import { DefinitionError, UnsupportedError, ValidationError } from '../core/errors.ts'
 import { fromJson } from '../core/json.ts'
 import type { AnyProjection, IndexType } from '../core/projection.ts'
-import type { Comparison, Scalar, ViewCursor, ViewDefinition, ViewStore } from '../core/view-store.ts'
+import type { Comparison, Scalar, ViewCursor, ViewDefinition } from '../core/view-store.ts'
+import { awaitPosition } from './await-position.ts'
+import type { Engine } from './engine.ts'
 import { viewDefinitionOf } from './prepare-store.ts'
+import { withPatience } from './timeout.ts'
 
 /** What a field of the type `T` can be compared with. */
 export type Where<T> =
@@ -36,7 +39,7 @@ export interface RowPage<V> {
 
 /** The rows of one view. */
 export interface ViewReader<V, X> {
-  /** One row; `atLeast` is a position that it must reflect, e.g. a receipt's. */
+  /** One row. `atLeast` is a position that it must reflect, e.g. a receipt's: waits for it, 5 seconds by default, then TimedOutError. */
   get(key: string, options?: { readonly atLeast?: number; readonly timeout?: Duration }): Promise<V | undefined>
   list(options?: ListOptions<X>): Promise<RowPage<V>>
 }
@@ -45,10 +48,10 @@ const mostRows = 1000
 
 /** Reads the rows of a projection, in one tenant. */
 export function makeViewReader(
-  views: ViewStore,
+  { store, clock }: Engine,
   projection: AnyProjection,
   tenant: string,
-  ready: () => Promise<void>,
+  during: <T>(read: () => Promise<T>) => Promise<T>,
 ): ViewReader<any, any> {
   if (projection.consistency === 'async') {
     throw new UnsupportedError(
@@ -57,10 +60,16 @@ export function makeViewReader(
   }
   const definition = viewDefinitionOf(projection)
   return {
-    async get(key) {
-      await ready()
-      // A transactional view is as new as the log: a row reflects a position as soon as that position exists.
-      const found = await views.get(tenant, projection.name, key)
+    async get(key, { atLeast, timeout = { seconds: 5 } } = {}) {
+      const found = await during(async () => {
+        // A transactional view is as new as the log: a row reflects a position as soon as that position exists.
+        if (atLeast !== undefined) {
+          const what = `view ${projection.name} at position ${atLeast}`
+          const patience = { timeoutMs: toMs(timeout, 'timeout'), signal: undefined }
+          await withPatience((late) => awaitPosition(store, atLeast, late), patience, what, clock)
+        }
+        return store.views.get(tenant, projection.name, key)
+      })
       return found?.row == null ? undefined : fromJson(found.row)
     },
     async list(options = {}) {
@@ -68,15 +77,14 @@ export function makeViewReader(
       if (toCount(limit, 'limit') > mostRows) throw new ValidationError('list', [`limit is at most ${mostRows}`])
       for (const [field, comparison] of Object.entries(where)) assertComparison(definition, field, comparison as Comparison)
       if (orderBy !== undefined) indexOf(definition, orderBy)
-      await ready()
       const question = {
         where: Object.entries(where) as [string, Comparison][],
         orderBy,
         descending,
         limit: limit + 1, // one more tells whether there is a next page
-        after: after === undefined ? undefined : toCursor(after),
+        after: after === undefined ? undefined : toCursor(after, orderBy, definition),
       }
-      const found = await views.list(tenant, definition, question)
+      const found = await during(() => store.views.list(tenant, definition, question))
       const rows = found.slice(0, limit).map(({ key, row }) => ({ key, row: fromJson(row) as Record<string, unknown> }))
       const last = rows.at(-1)
       return { rows, next: found.length > limit && last ? fromCursor(last, orderBy, definition) : undefined }
@@ -109,16 +117,18 @@ function fromCursor(
   definition: ViewDefinition,
 ): string {
   const value = orderBy === undefined ? null : row[orderBy]
-  const type = orderBy !== undefined && indexOf(definition, orderBy) === 'number' ? 'number' : 'string'
-  return JSON.stringify([typeof value === type ? value : null, key])
+  return JSON.stringify([orderBy !== undefined && isOf(indexOf(definition, orderBy), value) ? value : null, key])
 }
 
-function toCursor(text: string): ViewCursor {
+function toCursor(text: string, orderBy: string | undefined, definition: ViewDefinition): ViewCursor {
   try {
     const [value, key] = JSON.parse(text) as [Scalar, string]
-    if (typeof key === 'string') return { value, key }
+    const fits = value === null || (orderBy !== undefined && isOf(indexOf(definition, orderBy), value))
+    if (fits && typeof key === 'string') return { value, key }
   } catch {
     // Not JSON: refused below like any other text that no page handed out.
   }
-  throw new ValidationError('after', ['it is not the `next` of a page'])
+  throw new ValidationError('after', ['it is not the `next` of a page in this order'])
 }
+
+const isOf = (type: IndexType, value: unknown): boolean => typeof value === (type === 'number' ? 'number' : 'string')

@@ -126,10 +126,17 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
     }
     resident.usedAt = clock.now()
     const lifespan = last ? lifespanOf(aggregate, last) : Number.POSITIVE_INFINITY
-    if (lifespan === 'stop') queueMicrotask(() => worker.busy || passivate(id, resident, 'idle'))
-    else if (lifespan === 'hibernate') queueMicrotask(() => worker.busy || hibernate(id, resident))
+    if (lifespan === 'stop') whenIdle(id, resident, () => passivate(id, resident, 'idle'))
+    else if (lifespan === 'hibernate') whenIdle(id, resident, () => hibernate(id, resident))
     resident.idleMs = typeof lifespan === 'number' ? lifespan : Number.POSITIVE_INFINITY
     scheduleSweep(resident.usedAt + Math.min(resident.idleMs, settings.hibernateAfterMs) * pressureFactors[memory.level])
+  }
+
+  /** At the end of what runs now; not if more has come by then, whose own end decides. */
+  function whenIdle(id: string, resident: Resident, act: () => void): void {
+    void resident.worker.idle().then(() => {
+      if (residents.get(id) === resident && !resident.worker.busy) act()
+    })
   }
 
   function lifespanOf(aggregate: AnyAggregate, { answer, decided, job }: Entry): number | 'hibernate' | 'stop' {
@@ -146,9 +153,10 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
     }
   }
 
+  /** For one more; whoever is at work stays, however many they are. */
   function makeRoom(): void {
     for (const [id, resident] of residents) {
-      if (residents.size <= settings.warmStreams) return
+      if (residents.size < settings.warmStreams) return
       if (!resident.worker.busy) passivate(id, resident, 'memory')
     }
   }
@@ -170,9 +178,9 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
         memory.start()
         const worker = new StreamWorker(engine, aggregate, tenant, stream, (end) => ended(id, end))
         resident = { worker, usedAt: clock.now(), idleMs: Number.POSITIVE_INFINITY, asleep: undefined }
+        makeRoom()
       }
       residents.set(id, resident)
-      if (residents.size > settings.warmStreams) makeRoom()
       return resident.worker
     },
     peek(tenant, stream) {

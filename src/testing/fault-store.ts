@@ -16,7 +16,7 @@ export interface Faults {
   failRead(error?: Error): void
   /** Appends wait until `release` is called. */
   holdAppends(): { release(): void }
-  /** What is queued is forgotten. */
+  /** What is queued is forgotten, what is held is let go. */
   clear(): void
 }
 
@@ -25,6 +25,7 @@ export function faultStore<S extends EventStore>(store: S): { readonly store: S;
   const appendFaults: { readonly when: FaultMoment; readonly error: Error }[] = []
   const readFaults: Error[] = []
   let held: Promise<void> | undefined
+  let release = () => {}
   const unavailable = () => new StoreUnavailableError(store.name, `The ${store.name} store failed on purpose.`)
 
   async function append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
@@ -58,7 +59,7 @@ export function faultStore<S extends EventStore>(store: S): { readonly store: S;
       failAppend: (when, error = unavailable()) => void appendFaults.push({ when, error }),
       failRead: (error = unavailable()) => void readFaults.push(error),
       holdAppends() {
-        let release = () => {}
+        release() // whoever a hold before this one keeps waiting would wait for ever
         held = new Promise((resolve) => {
           release = resolve
         })
@@ -67,7 +68,7 @@ export function faultStore<S extends EventStore>(store: S): { readonly store: S;
       clear() {
         appendFaults.length = 0
         readFaults.length = 0
-        held = undefined
+        release()
       },
     },
   }

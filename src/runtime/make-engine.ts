@@ -1,0 +1,45 @@
+/** From options to an engine: checks them, and fills in what was left out. */
+import type { AnyCommand } from '../core/command.ts'
+import { DefinitionError } from '../core/errors.ts'
+import type { EventStore } from '../core/event-store.ts'
+import type { AppOptions } from './app.ts'
+import { makeBackground } from './background.ts'
+import { makeCounters } from './counters.ts'
+import { gatherDefinitions, type ListOrModule, type SomeProjection } from './definitions.ts'
+import { type Engine, tellAll } from './engine.ts'
+import { toSettings } from './settings.ts'
+import { systemClock, systemIds } from './system.ts'
+import { makeTransactionalViews } from './transactional-views.ts'
+
+/** The options of an app, their types erased. */
+export type AnyAppOptions = AppOptions<EventStore, ListOrModule<AnyCommand>, ListOrModule<SomeProjection>>
+
+/** @throws DefinitionError (`ES_DEFINITION`), UnsupportedError (`ES_UNSUPPORTED`) */
+export function makeEngine(options: AnyAppOptions): Engine {
+  const { store, authorize, validate, clock = systemClock, nodeId, observer = [], random = Math.random } = options
+  if (typeof store?.append !== 'function') throw new DefinitionError('createApp needs a store, e.g. memory() or sqlite(file).')
+  if (nodeId !== undefined && !(Number.isInteger(nodeId) && nodeId >= 0 && nodeId <= 0xffff_ffff)) {
+    throw new DefinitionError(`nodeId is a whole number of 32 bits, not ${nodeId}.`)
+  }
+  const definitions = gatherDefinitions({ ...options, projections: options.projections as never }, store)
+  const settings = toSettings(options.defaults ?? {})
+  if (options.requireAuthorize && !authorize) {
+    const open = [...definitions.commands.values()].filter((command) => !command.authorize).map(({ command }) => command)
+    if (open.length > 0) {
+      throw new DefinitionError(`requireAuthorize: these commands have no authorize, and createApp has none either: ${open.join(', ')}.`)
+    }
+  }
+  return {
+    store,
+    definitions,
+    settings,
+    clock,
+    ids: options.ids ?? systemIds(() => clock.now(), nodeId),
+    random,
+    tell: tellAll(typeof observer === 'function' ? [observer] : observer),
+    counters: makeCounters(),
+    background: makeBackground(),
+    views: makeTransactionalViews(definitions.views, definitions.tables, store.views, settings.warmRows),
+    fallbacks: { authorize, validate },
+  }
+}

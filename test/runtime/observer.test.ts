@@ -1,0 +1,197 @@
+/** Signals: each one is really sent, with the fields it promises, and whoever watches disturbs nothing. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { z } from 'zod'
+import { aggregate, command, createApp, event, projection, reject, type Signal, type SignalName, signalNames } from '../../src/index.ts'
+import { Account, AccountOpened, balances, deposit, openAccount } from '../domain/bank.ts'
+import { type Given, onEveryStore } from './on-every-store.ts'
+import { ann, openBank, openWith, payIn, recorder } from './open-bank.ts'
+
+const Ticked = event('Ticked', z.object({}))
+const Clockwork = aggregate('clockwork', {
+  events: [Ticked],
+  initial: () => ({ ticks: 0 }),
+  evolve: { Ticked: ({ ticks }) => ({ ticks: ticks + 1 }) },
+  snapshot: { everyEvents: 2 },
+  lifespan: { afterEvent: { minutes: 2 }, afterCommand: { minutes: 2 }, afterError: { minutes: 2 } },
+})
+const tick = command(Clockwork, 'Tick', {
+  input: z.object({ how: z.enum(['once', 'never', 'no', 'wrong']).default('once') }),
+  id: () => '1',
+  decide: ({ input: { how } }) => {
+    if (how === 'wrong') throw new Error('a spring broke')
+    return how === 'no' ? reject('Stuck') : how === 'never' ? undefined : Ticked({})
+  },
+})
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** Makes every signal happen, for real. */
+async function everything({ store, clock, tend }: Given, observer: (signal: Signal) => void): Promise<void> {
+  let usedBytes = 0
+  const more = { clock, random: () => 0.5, heap: () => ({ usedBytes, limitBytes: 100 }) }
+  const make = () => tend(createApp({ store, commands: [tick], observer, defaults: { aggregate: { compareSnapshotOneIn: 1 } }, ...more }))
+  const app = make()
+  const ask = { actor: ann, correlationId: 'a-request' }
+  await app.execute(tick({}), ask)
+  await app.execute(tick({}), { ...ask, idempotencyKey: 'k' })
+  await app.execute(tick({}), { ...ask, idempotencyKey: 'k' })
+  await app.execute(tick({ how: 'never' }), ask)
+  await app.attempt(tick({ how: 'no' }), ask)
+  await assert.rejects(app.execute(tick({ how: 'wrong' }), ask), /a spring broke/)
+  await app.idle()
+  const other = make()
+  await other.load(Clockwork, '1')
+  await other.execute(tick({}), ask)
+  await app.execute(tick({}), ask)
+  await clock.advance({ minutes: 1 })
+  await app.execute(tick({}), ask)
+  await clock.advance({ minutes: 2 })
+  usedBytes = 90
+  await app.execute(tick({}), ask)
+  await clock.advance({ seconds: 10 })
+  await app.idle()
+  const [snapshot] = await store.snapshots.list('', 'clockwork-1')
+  await store.snapshots.save('', 'clockwork-1', { ...snapshot!, body: '[{"ticks":77}]' }, 1)
+  await make().load(Clockwork, '1')
+  await store.snapshots.save('', 'clockwork-1', { ...snapshot!, body: '{' }, 1)
+  await make().load(Clockwork, '1')
+  const bank = tend(createApp({ store, commands: [openAccount], projections: [balances], observer, ...more }))
+  await bank.execute(openAccount({ accountId: 'a', owner: 'ann' }), { actor: ann })
+  const owners = projection('owners', {
+    events: [AccountOpened],
+    consistency: 'transactional',
+    key: ({ data }) => data.owner,
+    initial: () => ({ accounts: 0 }),
+    evolve: { AccountOpened: ({ accounts }) => ({ accounts: accounts + 1 }) },
+  })
+  await tend(createApp({ store, commands: [openAccount], projections: [balances, owners], observer, ...more })).prepare()
+}
+
+/** One signal of each name as it is expected; what differs from run to run is only typed. */
+const expected: Readonly<Record<SignalName, Fields>> = {
+  'dispatch.start': { tenant: '', command: 'Tick', executionId: String, correlationId: 'a-request' },
+  'dispatch.stop': { tenant: '', command: 'Tick', executionId: String, outcome: 'accepted', duplicate: false, events: 1, durationMs: 0 },
+  'dispatch.exception': { tenant: '', command: 'Tick', executionId: String, error: Error, code: undefined, durationMs: 0 },
+  'aggregate.execute.start': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1 },
+  'aggregate.execute.stop': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1, version: 1, events: 1, warm: false },
+  'aggregate.execute.exception': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1, error: Error },
+  'aggregate.init': { tenant: '', stream: 'clockwork-1', version: 0, events: 0, snapshotVersion: undefined, durationMs: 0 },
+  'aggregate.hibernate': { tenant: '', stream: 'clockwork-1', version: 4, characters: '[{"ticks":4}]'.length },
+  'aggregate.passivate': { tenant: '', stream: 'clockwork-1', version: Number, reason: 'idle' },
+  'aggregate.activate': { tenant: '', stream: 'clockwork-1', version: 2, from: 'snapshot' },
+  'aggregate.conflict': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1, code: 'ES_CONCURRENCY' },
+  'snapshot.save': { tenant: '', stream: 'clockwork-1', version: 2, characters: '[{"ticks":2}]'.length },
+  'snapshot.load': { tenant: '', stream: 'clockwork-1', version: 2 },
+  'snapshot.mismatch': { tenant: '', stream: 'clockwork-1', version: Number },
+  'snapshot.failed': { tenant: '', stream: 'clockwork-1', version: Number, error: Error },
+  'idempotency.hit': { tenant: '', key: 'k', command: 'Tick' },
+  'idempotency.miss': { tenant: '', key: 'k', command: 'Tick' },
+  'memory.pressure': { level: 'critical', usedBytes: 90, limitBytes: 100, factor: 0.1 },
+  'projection.rebuilt': { projection: 'balances', rows: 0, events: 0, durationMs: 0 },
+}
+
+function assertLike(signal: Fields, fields: Fields): void {
+  const { signal: name, ...rest } = signal
+  assert.deepEqual(Object.keys(rest).sort(), Object.keys(fields).sort(), `the fields of ${name}`)
+  for (const [field, value] of Object.entries(fields)) {
+    if (value === String) assert.equal(typeof rest[field], 'string', `${name}.${field}`)
+    else if (value === Number) assert.equal(typeof rest[field], 'number', `${name}.${field}`)
+    else if (value === Error) assert.ok(rest[field] instanceof Error, `${name}.${field}`)
+    else assert.deepEqual(rest[field], value, `${name}.${field}`)
+  }
+}
+
+onEveryStore('every signal is sent for real, with exactly the fields that it promises', async (given) => {
+  const signals = recorder()
+  await everything(given, signals)
+  for (const name of signalNames) {
+    const [first] = signals.of(name)
+    assert.ok(first, `${name} was never sent`)
+    assertLike(first as unknown as Fields, expected[name])
+  }
+  const known: ReadonlySet<string> = new Set(signalNames)
+  assert.deepEqual(
+    signals.signals.filter(({ signal }) => !known.has(signal)),
+    [],
+  )
+})
+
+onEveryStore('the signals of one command share its execution id, and tell what it came to', async (given) => {
+  const signals = recorder()
+  await everything(given, signals)
+  const stops = signals.of('dispatch.stop').map(({ outcome, duplicate, code, events }) => [outcome, duplicate, code, events])
+  assert.deepEqual(stops.slice(0, 5), [
+    ['accepted', false, undefined, 1],
+    ['accepted', false, undefined, 1],
+    ['accepted', true, undefined, 1],
+    ['empty', false, undefined, 0],
+    ['rejected', false, 'Stuck', 0],
+  ])
+  const ends = new Set([...signals.of('dispatch.stop'), ...signals.of('dispatch.exception')].map(({ executionId }) => executionId))
+  const starts = signals.of('dispatch.start').map(({ executionId }) => executionId)
+  assert.deepEqual([...ends].sort(), [...starts].sort())
+})
+
+onEveryStore('an observer that throws disturbs neither the work nor the other observers', async (given) => {
+  const reported = console.error
+  let complaints = 0
+  console.error = () => void complaints++
+  try {
+    const seen = recorder()
+    const broken = () => {
+      throw new Error('the observer broke')
+    }
+    const bank = openBank(given, { observer: [broken, seen, broken] })
+    await openWith(bank, 'a', ...Array.from({ length: 120 }, () => 1))
+    await bank.idle()
+    assert.equal((await bank.load(Account, 'a')).version, 121)
+    assert.equal((await given.store.snapshots.list('', 'account-a')).length, 1)
+    await bank.stop({ keepStore: true })
+    assert.ok(seen.of('snapshot.save').length === 1 && complaints === seen.signals.length * 2)
+  } finally {
+    console.error = reported
+  }
+})
+
+onEveryStore('without an observer no signal is even made: the clock is not asked for durations', async (given) => {
+  let asked = 0
+  const clock = {
+    ...given.clock,
+    now: () => {
+      asked++
+      return given.clock.now()
+    },
+  }
+  const timesOf = async (observer: readonly ((signal: Signal) => void)[]) => {
+    const bank = openBank({ ...given, clock }, { observer })
+    await openWith(bank, `a${observer.length}`)
+    asked = 0
+    await payIn(bank, `a${observer.length}`, 1)
+    return asked
+  }
+  const [unwatched, watched] = [await timesOf([]), await timesOf([() => {}])]
+  assert.ok(unwatched < watched, `${unwatched} and ${watched}`)
+})
+
+onEveryStore('an observer may not stop a command from being answered by executing one itself', async (given) => {
+  const paid: Promise<unknown>[] = []
+  const bank = openBank(given, {
+    observer: (signal) => {
+      if (signal.signal === 'dispatch.stop' && signal.command === 'OpenAccount')
+        paid.push(bank.execute(deposit({ accountId: 'a', amount: 5 }), { actor: ann }))
+    },
+  })
+  await openWith(bank, 'a')
+  await Promise.all(paid)
+  assert.equal((await bank.view(balances).get('a'))?.balance, 5)
+})
+
+test('the walk has an entry for each member of the Signals interface', async () => {
+  const source = readFileSync(new URL('../../src/core/observer.ts', import.meta.url), 'utf8')
+  const body = source.slice(source.indexOf('export interface Signals {'), source.indexOf('/** How full the heap is'))
+  const declared = [...body.matchAll(/^ {2}'([a-z.]+)':/gm)].map(([, name]) => name)
+  assert.deepEqual(declared.sort(), [...signalNames].sort())
+  assert.deepEqual(Object.keys(expected).sort(), [...signalNames].sort())
+})

@@ -1,0 +1,474 @@
+/** Every option of `createApp` and of its `defaults` changes what an app does; a new option without a test here fails the walk. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { z } from 'zod'
+import type { AppendRequest, EventStore } from '../../src/core/event-store.ts'
+import {
+  aggregate,
+  ConcurrencyError,
+  command,
+  createApp,
+  type Defaults,
+  event,
+  eventHandler,
+  memory,
+  processManager,
+  projection,
+} from '../../src/index.ts'
+import { toSettings } from '../../src/runtime/settings.ts'
+import { moment } from './in-front-of.ts'
+import { type Given, onEveryStore, onStore } from './on-every-store.ts'
+import { all, ann, recorder } from './open-bank.ts'
+
+const Added = event('Added', z.object({ n: z.number() }))
+const Sum = aggregate('sum', {
+  events: [Added],
+  initial: () => ({ n: 0 }),
+  evolve: { Added: (state, { data }) => ({ n: state.n + data.n }) },
+})
+const add = command(Sum, 'Add', {
+  input: z.object({ id: z.string().default('1'), n: z.number().default(1) }),
+  id: ({ id }) => id,
+  decide: ({ input }) => {
+    if (input.n === 0) return undefined
+    if (input.n < 0) throw new Error('below zero')
+    return Added({ n: input.n })
+  },
+})
+const sums = projection('sums', {
+  events: [Added],
+  consistency: 'transactional',
+  key: ({ subject }) => subject,
+  initial: () => ({ n: 0 }),
+  evolve: { Added: (row, { data }) => ({ n: row.n + data.n }) },
+})
+
+/** An app that adds, on the store of a test. */
+function adder({ store, clock, tend }: Given, options: Record<string, unknown> = {}) {
+  const signals = recorder()
+  const app = tend(createApp({ store, clock, commands: [add], observer: signals, random: () => 0.5, ...options } as never)) as any
+  return {
+    app,
+    signals,
+    add: (n = 1, more: Record<string, unknown> = {}, id = '1') => app.execute(add({ id, n }), { actor: ann, ...more }),
+    state: async (id = '1') => (await app.stats(Sum, id)).state,
+    snapshots: async () => {
+      await app.idle()
+      return (await store.snapshots.list('', 'sum-1')).map(({ version }) => version)
+    },
+  }
+}
+const withDefaults = (given: Given, defaults: Defaults, options: Record<string, unknown> = {}) => adder(given, { defaults, ...options })
+
+/** A store that refuses every append as if somebody else had been faster, or looks into the requests. */
+const infrontOfAppend = (store: EventStore, append: (requests: readonly AppendRequest[]) => ReturnType<EventStore['append']>): EventStore =>
+  new Proxy(store, { get: (target, name) => (name === 'append' ? append : Reflect.get(target, name, target)) })
+const alwaysRefused = (store: EventStore) =>
+  infrontOfAppend(store, async (requests) => requests.map(({ stream }) => ({ kind: 'refused', error: new ConcurrencyError(stream, 0, 1) })))
+
+/** Runs work with pauses that take no time, and tells how long they would have been. */
+async function pausesOf(work: () => Promise<unknown>): Promise<readonly number[]> {
+  const pauses: number[] = []
+  const real = globalThis.setTimeout
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    pauses.push(ms)
+    return real(callback, 0)
+  }) as never
+  try {
+    await work()
+  } finally {
+    globalThis.setTimeout = real
+  }
+  return pauses
+}
+
+type Proof = (given: Given) => Promise<void>
+
+const proofs: Readonly<Record<string, Proof>> = {
+  // ── defaults.aggregate ──
+  async 'defaults.aggregate.snapshot'(given) {
+    const { add, snapshots } = withDefaults(given, { aggregate: { snapshot: { everyEvents: 2, keep: 2 } } })
+    for (const n of [1, 1, 1, 1, 1, 1]) await add(n)
+    assert.deepEqual(await snapshots(), [4, 6])
+    const without = withDefaults(given, { aggregate: { snapshot: false } })
+    for (let i = 0; i < 120; i++) await without.add()
+    assert.deepEqual(await without.snapshots(), [4, 6])
+  },
+  async 'defaults.aggregate.lifespan'(given) {
+    const lifespan = {
+      afterEvent: { seconds: 4 },
+      afterCommand: { seconds: 3 },
+      afterError: { seconds: 2 },
+      onTimeout: 'hibernate' as const,
+    }
+    const { add, state } = withDefaults(given, { aggregate: { lifespan } })
+    for (const [n, seconds] of [
+      [1, 4],
+      [0, 3],
+      [-1, 2],
+    ] as const) {
+      await add(n).catch(() => {})
+      await given.clock.advance({ milliseconds: seconds * 1000 - 1 })
+      assert.equal(await state(), 'warm', `${n}`)
+      await given.clock.advance({ milliseconds: 1 })
+      assert.equal(await state(), 'hibernated', `${n}`)
+    }
+  },
+  async 'defaults.aggregate.hibernateAfter'(given) {
+    const { add, state } = withDefaults(given, { aggregate: { hibernateAfter: { seconds: 3 } } })
+    await add()
+    await given.clock.advance({ seconds: 2 })
+    assert.equal(await state(), 'warm')
+    await given.clock.advance({ seconds: 1 })
+    assert.equal(await state(), 'hibernated')
+  },
+  async 'defaults.aggregate.compareSnapshotOneIn'(given) {
+    const { add, app, signals } = withDefaults(given, { aggregate: { compareSnapshotOneIn: 1, snapshot: { everyEvents: 1 } } })
+    await add()
+    await app.idle()
+    const [snapshot] = await given.store.snapshots.list('', 'sum-1')
+    await given.store.snapshots.save('', 'sum-1', { ...snapshot!, body: '[{"n":9}]' }, 1)
+    await app.load(Sum, '1', { version: 1 })
+    assert.equal(signals.of('snapshot.mismatch').length, 1)
+  },
+
+  // ── defaults.command ──
+  async 'defaults.command.attempts'(given) {
+    const { add, signals } = withDefaults({ ...given, store: alwaysRefused(given.store) }, { command: { attempts: 3 } })
+    await pausesOf(() => assert.rejects(add(), { code: 'ES_CONCURRENCY' }))
+    assert.equal(signals.of('aggregate.execute.start').length, 3)
+  },
+  async 'defaults.command.backoff'(given) {
+    const { add } = withDefaults(
+      { ...given, store: alwaysRefused(given.store) },
+      { command: { attempts: 4, backoff: { milliseconds: 12 } } },
+      { random: () => 1 },
+    )
+    assert.deepEqual(await pausesOf(() => assert.rejects(add())), [12, 24, 48])
+  },
+  async 'defaults.command.longestBackoff'(given) {
+    const command = { attempts: 5, backoff: { milliseconds: 12 }, longestBackoff: { milliseconds: 30 } }
+    const { add } = withDefaults({ ...given, store: alwaysRefused(given.store) }, { command }, { random: () => 1 })
+    assert.deepEqual(await pausesOf(() => assert.rejects(add())), [12, 24, 30, 30])
+  },
+  async 'defaults.command.timeout'(given) {
+    const asked = moment<void>()
+    const never = infrontOfAppend(given.store, () => {
+      asked.resolve()
+      return new Promise(() => {})
+    })
+    const { add } = adder({ ...given, store: never, tend: (app) => app }, { defaults: { command: { timeout: { seconds: 3 } } } })
+    const late = assert.rejects(add(), { code: 'ES_TIMED_OUT', afterMs: 3000 })
+    await asked.promise
+    await given.clock.advance({ seconds: 3 })
+    await late
+  },
+  async 'defaults.command.keepOutcome'(given) {
+    const { add } = withDefaults(given, { command: { keepOutcome: { hours: 1 } } })
+    const key = { idempotencyKey: 'k' }
+    await add(1, key)
+    await given.clock.advance({ minutes: 60 })
+    assert.equal((await add(1, key)).duplicate, true)
+    await given.clock.advance({ minutes: 1 })
+    assert.equal((await add(1, key)).duplicate, false)
+  },
+  async 'defaults.command.groupSize'(given) {
+    const sizes: number[] = []
+    const store = infrontOfAppend(given.store, (requests) => {
+      sizes.push(requests.length)
+      return given.store.append(requests)
+    })
+    const { add, app } = withDefaults({ ...given, store }, { command: { groupSize: 3 } })
+    await app.prepare()
+    await Promise.all(Array.from({ length: 8 }, () => add()))
+    assert.deepEqual(sizes, [3, 3, 2])
+  },
+  async 'defaults.command.groupPatience'(given) {
+    const slow = moment<undefined>()
+    let asked = 0
+    const validate = () => (++asked === 2 ? slow.promise : undefined)
+    const { add, app } = withDefaults(given, { command: { groupPatience: { milliseconds: 77 } } }, { validate })
+    await app.prepare()
+    const pauses = await pausesOf(async () => {
+      const both = [add(), add()]
+      assert.equal((await both[0]).version, 1)
+      slow.resolve(undefined)
+      assert.equal((await both[1]).version, 2)
+    })
+    assert.ok(pauses.includes(77), `${pauses}`)
+  },
+
+  // ── defaults.memory ──
+  async 'defaults.memory.warmStreams'(given) {
+    const { add, app } = withDefaults(given, { memory: { warmStreams: 3 } })
+    for (const id of ['1', '2', '3', '4', '5']) await add(1, {}, id)
+    assert.equal((await app.stats()).aggregates.warm, 3)
+  },
+  async 'defaults.memory.warmRows'(given) {
+    const { add, app } = withDefaults(given, { memory: { warmRows: 2 } }, { projections: [sums] })
+    for (const id of ['1', '2', '3', '4', '1']) await add(1, {}, id)
+    assert.equal((await app.stats()).memory.warmRows, 2)
+    assert.deepEqual(await app.view(sums).get('1'), { n: 2 })
+  },
+  async 'defaults.memory.checkEvery'(given) {
+    let looks = 0
+    const heap = () => {
+      looks++
+      return undefined
+    }
+    const { add } = withDefaults(given, { memory: { checkEvery: { seconds: 2 } } }, { heap })
+    await add()
+    await given.clock.advance({ seconds: 9 })
+    assert.equal(looks, 4)
+  },
+  async 'defaults.memory.elevatedAt'(given) {
+    assert.equal(await levelAt(given, 0.5, { elevatedAt: 0.5 }), 'elevated')
+    assert.equal(await levelAt(given, 0.49, { elevatedAt: 0.5 }), 'normal')
+  },
+  async 'defaults.memory.criticalAt'(given) {
+    assert.equal(await levelAt(given, 0.75, { criticalAt: 0.75 }), 'critical')
+    assert.equal(await levelAt(given, 0.74, { criticalAt: 0.75 }), 'elevated')
+  },
+
+  // ── defaults.handlers ──
+  async 'defaults.handlers.retry'(given) {
+    const handler = eventHandler('told', { events: [Added], retry: { attempts: 2 }, handle: () => {} })
+    const { app } = withDefaults(given, { handlers: { retry: { attempts: 9, backoff: { seconds: 3 } } } }, { handlers: [handler] })
+    assert.deepEqual(app.describe().handlers[0]?.retry, { attempts: 2, backoffMs: 3000, whenExhausted: 'dead-letter' })
+    assert.throws(() => toSettings({ handlers: { retry: { attempts: 0 } } }), { code: 'ES_DEFINITION', message: /defaults.handlers/ })
+    assert.throws(() => toSettings({ handlers: { retry: { backoff: { seconds: 0 } } } }), { code: 'ES_DEFINITION' })
+  },
+
+  // ── createApp ──
+  async store({ clock }) {
+    assert.throws(() => createApp({ store: undefined as never, commands: [add] }), { code: 'ES_DEFINITION', message: /needs a store/ })
+    const own = memory({ clock })
+    await createApp({ store: own, clock, commands: [add] }).execute(add({}), { actor: ann })
+    assert.equal(await own.head(), 1)
+  },
+  async commands(given) {
+    const { app } = adder(given, { commands: { add, other: 'exports are left alone' } })
+    await app.execute({ command: 'Add', input: {} }, { actor: ann })
+    await assert.rejects(adder(given, { commands: [] }).add(), { code: 'ES_UNKNOWN_COMMAND' })
+  },
+  async projections(given) {
+    const { add, app } = adder(given, { projections: { sums } })
+    await add(4)
+    assert.deepEqual(await app.view(sums).get('1'), { n: 4 })
+  },
+  async processes(given) {
+    const process = processManager('adding', {
+      events: [Added],
+      commands: [add],
+      correlate: () => '1',
+      initial: () => 0,
+      evolve: {},
+      on: {},
+    })
+    await assert.rejects(adder(given, { processes: [process] }).app.start(), { code: 'ES_UNSUPPORTED', message: /adding/ })
+  },
+  async handlers(given) {
+    const handler = eventHandler('told', { events: [Added], handle: () => {} })
+    await assert.rejects(adder(given, { handlers: [handler] }).app.start(), { code: 'ES_UNSUPPORTED', message: /told/ })
+    await adder(given).app.start()
+  },
+  async events(given) {
+    const Renamed = event('Renamed', z.object({ a: z.string() })).upcast(z.object({ b: z.string() }), ({ a }) => ({ b: a }))
+    const old = {
+      id: '01900000-0000-7000-8000-000000000001',
+      type: 'Renamed',
+      schemaVersion: 1,
+      data: '{"a":"x"}',
+      metadata: '{}',
+      tags: [],
+    }
+    await given.store.append([{ stream: 'thing-1', expectedVersion: 'none', events: [old] }])
+    const read = async (options: Record<string, unknown>) =>
+      ((await all(adder(given, options).app.events())) as readonly { data: unknown }[])[0]!.data
+    assert.deepEqual([await read({}), await read({ events: [Renamed] })], [{ a: 'x' }, { b: 'x' }])
+  },
+  async middleware(given) {
+    const way: string[] = []
+    const layer = (name: string) => async (_: unknown, next: () => Promise<unknown>) => {
+      way.push(`into ${name}`)
+      const outcome = await next()
+      way.push(`out of ${name}`)
+      return outcome
+    }
+    await adder(given, { middleware: [layer('a'), layer('b')] }).add()
+    assert.deepEqual(way, ['into a', 'into b', 'out of b', 'out of a'])
+  },
+  async authorize(given) {
+    const { add } = adder(given, { authorize: ({ actor }: { actor: { id: string } }) => actor.id === 'ann' })
+    await add()
+    await assert.rejects(add(1, { actor: { id: 'eve', roles: [] } }), { code: 'ES_FORBIDDEN' })
+  },
+  async validate(given) {
+    const { add } = adder(given, { validate: ({ input }: { input: { n: number } }) => (input.n > 9 ? ['too much'] : undefined) })
+    await add()
+    await assert.rejects(add(10), { code: 'ES_VALIDATION', message: /too much/ })
+  },
+  async requireAuthorize(given) {
+    assert.throws(() => adder(given, { requireAuthorize: true }), { code: 'ES_DEFINITION', message: /no authorize.*Add/ })
+    await adder(given, { requireAuthorize: true, authorize: () => true }).add()
+  },
+  async observer(given) {
+    const [one, two] = [recorder(), recorder()]
+    await adder(given, { observer: [one, two] }).add()
+    assert.ok(one.signals.length > 0)
+    assert.deepEqual(one.signals, two.signals)
+  },
+  async defaults(given) {
+    assert.throws(() => adder(given, { defaults: { command: { attempts: 0 } } }), {
+      code: 'ES_DEFINITION',
+      message: /defaults.command.attempts/,
+    })
+  },
+  async clock(given) {
+    const seen: Date[] = []
+    const when = command(Sum, 'When', { input: z.object({}), id: () => '1', decide: ({ now }) => void seen.push(now) as undefined })
+    await given.clock.advance({ days: 3 })
+    await adder(given, { commands: [when] }).app.execute(when({}), { actor: ann })
+    assert.equal(seen[0]!.toISOString(), '2030-01-04T00:00:00.000Z')
+  },
+  async ids(given) {
+    let made = 0
+    const ids = { next: () => `00000000-0000-7000-8000-${String(++made).padStart(12, '0')}` }
+    const receipt = await adder(given, { ids }).add()
+    assert.equal(receipt.events[0].id, '00000000-0000-7000-8000-000000000002')
+    assert.equal(receipt.events[0].metadata.causationId, '00000000-0000-7000-8000-000000000001')
+  },
+  async nodeId(given) {
+    const receipt = await adder(given, { nodeId: 0xabcdef12 }).add()
+    assert.match(receipt.events[0].id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]ab-cdef12[0-9a-f]{6}$/)
+    for (const nodeId of [-1, 1.5, 2 ** 32, Number.NaN]) assert.throws(() => adder(given, { nodeId }), { code: 'ES_DEFINITION' })
+  },
+  async random(given) {
+    const { add } = adder({ ...given, store: alwaysRefused(given.store) }, { random: () => 0.25, defaults: { command: { attempts: 3 } } })
+    assert.deepEqual(await pausesOf(() => assert.rejects(add())), [1.25, 2.5])
+  },
+  async heap(given) {
+    assert.equal(await levelAt(given, 0.99, {}), 'critical')
+  },
+}
+
+async function levelAt(given: Given, share: number, memoryDefaults: NonNullable<Defaults['memory']>): Promise<string> {
+  const { add, app } = withDefaults(given, { memory: memoryDefaults }, { heap: () => ({ usedBytes: share * 100, limitBytes: 100 }) })
+  await add()
+  await given.clock.advance({ seconds: 10 })
+  return (await app.stats()).memory.level
+}
+
+for (const [option, proof] of Object.entries(proofs)) {
+  const everywhere =
+    option.startsWith('defaults.memory.') || option.startsWith('defaults.aggregate.') ? onStore.bind(undefined, 'memory') : onEveryStore
+  everywhere(`the option ${option} changes what an app does`, proof)
+}
+
+/** The members of an interface in a source file, nested ones as paths. */
+function membersOf(file: string, name: string): readonly string[] {
+  const source = readFileSync(new URL(`../../src/runtime/${file}`, import.meta.url), 'utf8')
+  const start = source.indexOf(`export interface ${name}`)
+  const body = source.slice(start, source.indexOf('\n}', start))
+  const members: string[] = []
+  let group = ''
+  for (const line of body.split('\n').slice(1)) {
+    const [, indent, member, type] = /^( +)readonly (\w+)\??: (.*)$/.exec(line) ?? []
+    if (!member) continue
+    if (indent === '    ') members.push(`${group}.${member}`)
+    else if (type === '{') group = member
+    else if (/^{ readonly \w/.test(type!))
+      for (const [, nested] of type!.matchAll(/readonly (\w+)\??:/g)) members.push(`${member}.${nested}`)
+    else members.push(member)
+  }
+  return members
+}
+
+test('every option has a test above, and every test has an option', () => {
+  const options = [...membersOf('settings.ts', 'Defaults').map((path) => `defaults.${path}`), ...membersOf('app.ts', 'AppOptions')]
+  assert.ok(options.length > 30)
+  assert.deepEqual([...options].sort(), Object.keys(proofs).sort())
+})
+
+// ── what is refused ──
+
+const durations: Readonly<Record<string, (value: never) => Defaults>> = {
+  'defaults.aggregate.hibernateAfter': (hibernateAfter) => ({ aggregate: { hibernateAfter } }),
+  'lifespan.afterEvent of defaults.aggregate': (afterEvent) => ({ aggregate: { lifespan: { afterEvent } } }),
+  'lifespan.afterCommand of defaults.aggregate': (afterCommand) => ({ aggregate: { lifespan: { afterCommand } } }),
+  'lifespan.afterError of defaults.aggregate': (afterError) => ({ aggregate: { lifespan: { afterError } } }),
+  'defaults.command.backoff': (backoff) => ({ command: { backoff } }),
+  'defaults.command.longestBackoff': (longestBackoff) => ({ command: { longestBackoff } }),
+  'defaults.command.timeout': (timeout) => ({ command: { timeout } }),
+  'defaults.command.keepOutcome': (keepOutcome) => ({ command: { keepOutcome } }),
+  'defaults.command.groupPatience': (groupPatience) => ({ command: { groupPatience } }),
+  'defaults.memory.checkEvery': (checkEvery) => ({ memory: { checkEvery } }),
+  'retry.backoff of defaults.handlers': (backoff) => ({ handlers: { retry: { backoff } } }),
+}
+const counts: Readonly<Record<string, (value: never) => Defaults>> = {
+  'defaults.aggregate.snapshot.everyEvents': (everyEvents) => ({ aggregate: { snapshot: { everyEvents } } }),
+  'defaults.aggregate.snapshot.keep': (keep) => ({ aggregate: { snapshot: { keep } } }),
+  'defaults.aggregate.compareSnapshotOneIn': (compareSnapshotOneIn) => ({ aggregate: { compareSnapshotOneIn } }),
+  'defaults.command.attempts': (attempts) => ({ command: { attempts } }),
+  'defaults.command.groupSize': (groupSize) => ({ command: { groupSize } }),
+  'defaults.memory.warmStreams': (warmStreams) => ({ memory: { warmStreams } }),
+  'defaults.memory.warmRows': (warmRows) => ({ memory: { warmRows } }),
+  'retry.attempts of defaults.handlers': (attempts) => ({ handlers: { retry: { attempts } } }),
+}
+
+test('a duration of zero or less, or of an unknown unit, is refused with the name of its option', () => {
+  for (const [name, of] of Object.entries(durations)) {
+    for (const value of [{ seconds: 0 }, { seconds: -1 }, {}, { seconds: Number.NaN }, { fortnights: 1 }, 0, 5]) {
+      assert.throws(
+        () => toSettings(of(value as never)),
+        (error: any) => error.code === 'ES_DEFINITION' && error.message.includes(name),
+        `${name}: ${JSON.stringify(value)}`,
+      )
+    }
+    toSettings(of({ milliseconds: 1 } as never))
+  }
+})
+
+test('a count of zero or less, or no whole one, is refused with the name of its option', () => {
+  for (const [name, of] of Object.entries(counts)) {
+    for (const value of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '3']) {
+      assert.throws(
+        () => toSettings(of(value as never)),
+        (error: any) => error.code === 'ES_DEFINITION' && error.message.includes(name),
+        `${name}: ${value}`,
+      )
+    }
+    toSettings(of(1 as never))
+  }
+})
+
+test('a share of the heap outside of 0 to 1, and a critical one below the elevated one, is refused', () => {
+  for (const share of [0, -0.1, 1.1, Number.NaN]) {
+    assert.throws(() => toSettings({ memory: { elevatedAt: share } }), { code: 'ES_DEFINITION', message: /elevatedAt/ })
+    assert.throws(() => toSettings({ memory: { criticalAt: share } }), { code: 'ES_DEFINITION', message: /criticalAt/ })
+  }
+  assert.throws(() => toSettings({ memory: { elevatedAt: 0.9 } }), { code: 'ES_DEFINITION', message: /must not be below/ })
+})
+
+test('the defaults are the documented ones', () => {
+  assert.deepEqual(toSettings({}), {
+    snapshot: { everyEvents: 100, keep: 1 },
+    lifespan: { afterEvent: { minutes: 30 }, afterCommand: { minutes: 30 }, afterError: { minutes: 5 }, onTimeout: 'stop' },
+    hibernateAfterMs: 60_000,
+    compareSnapshotOneIn: 1000,
+    attempts: 10,
+    backoffMs: 5,
+    longestBackoffMs: 200,
+    timeoutMs: undefined,
+    keepOutcomeMs: 7 * 24 * 3_600_000,
+    groupSize: 256,
+    groupPatienceMs: 5,
+    warmStreams: 10_000,
+    warmRows: 10_000,
+    checkMemoryEveryMs: 10_000,
+    elevatedAt: 0.7,
+    criticalAt: 0.85,
+    retry: { attempts: 5, backoff: { milliseconds: 100 }, whenExhausted: 'dead-letter' },
+  })
+})
