@@ -90,10 +90,13 @@ export class ValidationError extends DacapoError {
 /** `authorize` said no. */
 export class ForbiddenError extends DacapoError {
   readonly command: string
+  /** Whether the answer was remembered from an earlier call with the same idempotency key. */
+  readonly duplicate: boolean
 
-  constructor(command: string) {
+  constructor(command: string, duplicate = false) {
     super('ES_FORBIDDEN', `The actor may not execute ${command}.`)
     this.command = command
+    this.duplicate = duplicate
   }
 }
 

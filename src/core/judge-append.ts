@@ -72,7 +72,8 @@ function violatedVersion(
   return isMissing(tenant, follows, facts) ? new ConcurrencyError(stream, expectedVersion, facts.version(tenant, stream)) : undefined
 }
 
-function violated(stream: string, expected: ExpectedVersion, actual: number): DacapoError {
+/** The error that a stream's version is, for somebody who expected another one. */
+export function violated(stream: string, expected: ExpectedVersion, actual: number): DacapoError {
   return expected === 'exists' ? new StreamNotFoundError(stream) : new ConcurrencyError(stream, expected, actual)
 }
 

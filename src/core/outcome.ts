@@ -21,6 +21,8 @@ export interface TransactionReceipt<E = DomainEvent> {
   readonly events: readonly DecidedEvent<Extract<E, DomainEvent>>[]
   readonly version: number
   readonly duplicate: boolean
+  /** As this transaction sees it; only with `execute(…, { returnState: true })`. */
+  readonly state?: unknown
 }
 
 /** A command's answer as a value. */

@@ -178,6 +178,11 @@ async function toExecution(
   const { correlationId = id, causationId = id, expectedVersion, idempotencyKey, returnState = false } = options
   if (expectedVersion !== undefined) assertExpectedVersion(expectedVersion, name)
   const input = await parse(command.input, given.input, `input of ${name}`)
+  if (returnState && command.boundary.kind !== 'aggregate') {
+    throw new ValidationError(`execute ${name}`, [
+      { message: 'there is no aggregate whose state could be returned', path: ['returnState'] },
+    ])
+  }
   const actor = asker.actor ? await parse(asker.actor, given.actor, `actor of ${name}`) : given.actor
   const context = asker.context ? await parse(asker.context, given.context, `context of ${name}`) : given.context
   const metadataText = toJson({ ...given.metadata, correlationId, causationId, actor, command: name }, `metadata of ${name}`)

@@ -1,5 +1,5 @@
 /** Outcomes under idempotency keys: what is kept in the append's own commit, and how it becomes an answer again. */
-import { IdempotencyMismatchError } from '../core/errors.ts'
+import { ForbiddenError, IdempotencyMismatchError } from '../core/errors.ts'
 import { decodeEvent } from '../core/event-codec.ts'
 import type { EventStore, IdempotencyEntry, RememberedOutcome } from '../core/event-store.ts'
 import { hash53 } from '../core/fingerprint.ts'
@@ -16,7 +16,8 @@ export type Memory = Pick<EventStore, 'readStream' | 'remembered'>
 type KeptOutcome =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'empty'; readonly version: number }
-  | { readonly kind: 'rejected'; readonly code: string; readonly details: unknown }
+  | { readonly kind: 'rejected'; readonly command: string; readonly code: string; readonly details: unknown }
+  | { readonly kind: 'forbidden'; readonly command: string }
   | { readonly kind: 'returned'; readonly value: unknown }
 
 /** The entry for events: which ones, the store adds itself. */
@@ -30,8 +31,13 @@ export function entryForNothing(key: IdempotencyKey, version: number): Idempoten
 }
 
 /** The entry for a "no". @throws SerializationError details that are not JSON. */
-export function entryForRejection(key: IdempotencyKey, { code, details }: Rejection): IdempotencyEntry {
-  return toEntry(key, { kind: 'rejected', code, details: details === undefined ? null : details })
+export function entryForRejection(key: IdempotencyKey, { code, details }: Rejection, command: string): IdempotencyEntry {
+  return toEntry(key, { kind: 'rejected', command, code, details: details === undefined ? null : details })
+}
+
+/** The entry for an error: only a refusal by `authorize` is an outcome, anything else may be tried again under its key. */
+export function entryForError({ idempotency }: Pick<Execution, 'idempotency'>, error: unknown): IdempotencyEntry | undefined {
+  return idempotency && error instanceof ForbiddenError ? toEntry(idempotency, { kind: 'forbidden', command: error.command }) : undefined
 }
 
 /** The entry for what a transaction returned. @throws SerializationError a value that is not JSON. */
@@ -62,6 +68,7 @@ export async function recall(
     key: execution.idempotency?.key ?? '',
     command: execution.command.command,
   })
+  if (kept.kind === 'forbidden') throw new ForbiddenError(kept.command, true)
   if (kept.kind === 'rejected') return { kind: 'rejected', rejection: toRejection(kept), duplicate: true }
   if (kept.kind === 'empty') return { kind: 'accepted', events: [], version: kept.version, position: 0, duplicate: true }
   const events: RecordedEvent[] = []

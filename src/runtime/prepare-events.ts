@@ -14,6 +14,7 @@ import { typesOf } from './types-of.ts'
 /** Events ready to be appended, and as folds see them. */
 export interface PreparedEvents {
   readonly toAppend: readonly EventToAppend[]
+  readonly types: readonly AnyEventType[]
   /** Decoded from the very text that is stored, so that a live fold and a later one see the same. */
   readonly decided: readonly DecidedEvent[]
 }
@@ -32,30 +33,30 @@ export function prepareEvents(
 ): PreparedEvents {
   const { command, metadata, metadataText, tenant } = execution
   const toAppend: EventToAppend[] = []
+  const types: AnyEventType[] = []
   const decided: DecidedEvent[] = []
   for (const event of events) {
     const type = typeOf(command, event)
     const encoded = encodeEvent(type, event, ids.next(), metadataText)
+    types.push(type)
     toAppend.push(encoded)
     decided.push(decodeDecided(type, { ...encoded, tenant, stream, version: version + toAppend.length }, metadata))
   }
-  return { toAppend, decided }
+  return { toAppend, types, decided }
 }
 
 /** The events of a receipt: decoded anew, so that nobody holds an object that a warm state refers to. */
 export function toRecorded(
-  execution: Execution,
-  decided: readonly DomainEvent[],
+  { metadataText }: Execution,
+  types: readonly AnyEventType[],
   stored: readonly StoredEvent[],
 ): readonly RecordedEvent[] {
-  const recorded: RecordedEvent[] = []
-  const metadata = fromJson(execution.metadataText) as Metadata
-  for (let i = 0; i < stored.length; i++) {
-    const event = stored[i] as StoredEvent
-    const type = typeOf(execution.command, decided[i] as DomainEvent)
-    recorded.push({ ...decodeDecided(type, event, metadata), position: event.position, recordedAt: new Date(event.recordedAt) })
-  }
-  return recorded
+  if (stored.length === 0) return []
+  const metadata = fromJson(metadataText) as Metadata
+  return stored.map((event, i) => {
+    const { position, recordedAt } = event
+    return { ...decodeDecided(types[i], event, metadata), position, recordedAt: new Date(recordedAt) }
+  })
 }
 
 function typeOf(command: AnyCommand, event: DomainEvent): AnyEventType {

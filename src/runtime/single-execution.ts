@@ -6,21 +6,23 @@
 import type { AnyAggregate } from '../core/aggregate.ts'
 import { expectationHolds } from '../core/check-append.ts'
 import type { CommandBoundary } from '../core/command.ts'
-import { ConcurrencyError, type DacapoError, ProjectionFailedError, UnsupportedError } from '../core/errors.ts'
+import { type DacapoError, ProjectionFailedError, UnsupportedError } from '../core/errors.ts'
 import type { DomainEvent } from '../core/event.ts'
 import { decodeEvent } from '../core/event-codec.ts'
 import type { AppendRequest, AppendResult, EventStore, ReadAllOptions } from '../core/event-store.ts'
-import { step } from '../core/fold.ts'
+import { type AnyEvolvers, step } from '../core/fold.ts'
+import { violated } from '../core/judge-append.ts'
 import type { Query } from '../core/query.ts'
 import { isRejection, type Rejection } from '../core/rejection.ts'
 import { assertStreamName, streamName } from '../core/stream-name.ts'
 import type { ViewWrite } from '../core/view-store.ts'
 import { isConflict, untilNoConflict } from './conflicts.ts'
+import { type Basis, type DecidedCommand, toDecided, withoutEvents } from './decided-command.ts'
 import type { Engine } from './engine.ts'
 import { check, contextOf, decide, type Execution, type Settled } from './execution.ts'
-import { entryForEvents, entryForNothing, entryForRejection, failUnlessRemembered, recall } from './idempotency.ts'
+import { entryForError, failUnlessRemembered, recall } from './idempotency.ts'
 import { type LoadSource, loadAggregate } from './load-aggregate.ts'
-import { prepareEvents, toRecorded } from './prepare-events.ts'
+import { toRecorded } from './prepare-events.ts'
 import { unlessAbandoned } from './timeout.ts'
 import type { TransactionalViews } from './transactional-views.ts'
 
@@ -34,19 +36,11 @@ export interface Session extends LoadSource {
   readonly log?: { head(): Promise<number>; readAll: EventStore['readAll'] }
 }
 
-/** Who decides on what: the state, and what must still be true when the events are appended. */
-interface Basis {
-  readonly stream: string
-  readonly state: unknown
-  /** Of the stream; `undefined` when nothing depends on it. */
-  readonly version: number | undefined
-  readonly condition?: { readonly query: Query; readonly after: number }
-}
-
 /** Runs one command, deciding again after conflicts. */
 export function executeSingle(engine: Engine, session: Session, execution: Execution): Promise<Settled> {
   return untilNoConflict(engine, (attempt) => tryOnce(engine, session, execution, attempt)).catch((error) =>
-    failUnlessRemembered(engine, session, execution, error),
+    // What is remembered for a refusal by `authorize` is that refusal.
+    entryForError(execution, error) ? Promise.reject(error) : failUnlessRemembered(engine, session, execution, error),
   )
 }
 
@@ -68,84 +62,82 @@ async function tryOnce(engine: Engine, session: Session, execution: Execution, a
   }
 }
 
-async function decideOn(engine: Engine, session: Session, execution: Execution, basis: Basis): Promise<Attempt> {
-  const { stream, state, condition } = basis
-  const { tenant, expectedVersion, idempotency } = execution
-  const context = contextOf(execution, state, engine.clock.now())
-  await unlessAbandoned(execution.abandoned, () => check(execution, context, engine.fallbacks))
-  if (expectedVersion !== undefined && basis.version !== undefined && !expectationHolds(expectedVersion, basis.version)) {
-    throw new ConcurrencyError(stream, expectedVersion, basis.version)
-  }
-  const decision = decide(execution, context)
-  const version = basis.version ?? (needsVersion(decision, session) ? await versionOf(session, tenant, stream) : undefined)
-  const request = { tenant, stream, expectedVersion: version ?? 'any', ...(condition ? { condition } : {}) } as const
-  if (isRejection(decision) || decision.length === 0) {
-    const settled: Settled = isRejection(decision)
-      ? { kind: 'rejected', rejection: decision, duplicate: false }
-      : { kind: 'accepted', events: [], version: version ?? 0, position: 0, duplicate: false }
-    if (!idempotency) return { value: settled }
-    const entry = isRejection(decision) ? entryForRejection(idempotency, decision) : entryForNothing(idempotency, version ?? 0)
-    const result = await session.append({ ...request, events: [], idempotency: entry })
-    return finish(engine, session, execution, result, () => settled)
-  }
-  const { toAppend, decided } = prepareEvents(execution, stream, version ?? 0, decision, engine.ids)
-  const work = session.views.plan(tenant, decided)
+async function decideOn(engine: Engine, session: Session, execution: Execution, found: FoundBasis): Promise<Attempt> {
+  const decided = await decideAlone(engine, session, execution, found)
+  const { answer, request, views: work } = decided
+  const { views } = session
   let rows: readonly ViewWrite[] = []
   if (work) {
-    for (let reading = session.views.warmUp([work]); reading; reading = session.views.warmUp([work])) await reading
+    for (let reading = views.warmUp([work]); reading; reading = views.warmUp([work])) await reading
     try {
-      rows = session.views.fold(work)
+      rows = views.fold(work)
     } catch (error) {
-      if (!(error instanceof ProjectionFailedError) || (await session.views.failsOnStoredRows(work))) throw error
+      if (!(error instanceof ProjectionFailedError) || (await views.failsOnStoredRows(work))) throw error
       return { conflict: error }
     }
   }
-  let written = false
+  let result: AppendResult | undefined
   try {
-    const result = await session.append({
-      ...request,
-      events: toAppend,
-      ...(rows.length > 0 ? { views: rows } : {}),
-      ...(work && work.statements.length > 0 ? { statements: work.statements } : {}),
-      ...(idempotency ? { idempotency: entryForEvents(idempotency) } : {}),
-    })
-    written = result.kind === 'appended'
-    return await finish(engine, session, execution, result, (events, last) => ({
-      kind: 'accepted',
-      events: toRecorded(execution, decision, events),
-      version: last,
-      position: events.at(-1)?.position ?? 0,
-      duplicate: false,
-    }))
+    result = request && (await session.append(rows.length > 0 ? { ...request, views: rows } : request))
   } finally {
-    if (written) session.views.confirm(tenant, rows)
-    else session.views.forget(tenant, rows)
-    session.views.trim()
+    if (result?.kind === 'appended') views.confirm(execution.tenant, rows)
+    else views.forget(execution.tenant, rows)
+    views.trim()
   }
+  if (result?.kind === 'remembered') return { value: await recall(engine, session, execution, result.entry) }
+  if (result?.kind === 'refused') {
+    if (isConflict(result.error)) return { conflict: result.error }
+    throw result.error
+  }
+  if (answer.kind === 'error') throw answer.error
+  if (answer.kind === 'no') return { value: { kind: 'rejected', rejection: answer.rejection, duplicate: false } }
+  const stored = result?.events ?? []
+  const receipt = {
+    kind: 'accepted' as const,
+    events: toRecorded(execution, decided.types, stored),
+    version: stored.length > 0 ? (result as { version: number }).version : decided.version,
+    position: stored.at(-1)?.position ?? 0,
+    duplicate: false,
+  }
+  return { value: execution.returnState ? { ...receipt, state: decided.state } : receipt }
 }
 
-type Written = Extract<AppendResult, { kind: 'appended' }>
-
-async function finish(
-  engine: Engine,
-  session: Session,
-  execution: Execution,
-  result: AppendResult,
-  accept: (events: Written['events'], version: number) => Settled,
-): Promise<Attempt> {
-  switch (result.kind) {
-    case 'appended':
-    case 'duplicate':
-      return { value: accept(result.events, result.version) }
-    case 'remembered':
-      return { value: await recall(engine, session, execution, result.entry) }
-    case 'refused':
-      if (isConflict(result.error)) return { conflict: result.error }
-      throw result.error
+async function decideAlone(engine: Engine, session: Session, execution: Execution, found: FoundBasis): Promise<DecidedCommand> {
+  const { stream, state, condition, evolve } = found
+  const { tenant, expectedVersion } = execution
+  const basisAt = (version: number | undefined): Basis => ({
+    state,
+    version: version ?? 0,
+    demand: { stream, expectedVersion: version ?? 'any', ...(condition ? { condition } : {}) },
+    ...(evolve ? { evolve } : {}),
+  })
+  const context = contextOf(execution, state, engine.clock.now())
+  try {
+    await unlessAbandoned(execution.abandoned, () => check(execution, context, engine.fallbacks))
+  } catch (error) {
+    const entry = entryForError(execution, error)
+    if (entry) return withoutEvents(execution, basisAt(found.version), { kind: 'error', error }, entry)
+    throw error
   }
+  if (expectedVersion !== undefined && found.version !== undefined && !expectationHolds(expectedVersion, found.version)) {
+    throw violated(stream, expectedVersion, found.version)
+  }
+  const decision = decide(execution, context)
+  const version = found.version ?? (needsVersion(decision, session) ? await versionOf(session, tenant, stream) : undefined)
+  return toDecided(engine, session.views, execution, basisAt(version), decision)
 }
 
-async function basisOf(engine: Engine, session: Session, execution: Execution): Promise<Basis> {
+/** What a command is decided on, as far as it is known before. */
+interface FoundBasis {
+  readonly stream: string
+  readonly state: unknown
+  /** Of the stream; `undefined` when nothing depends on it. */
+  readonly version: number | undefined
+  readonly condition?: { readonly query: Query; readonly after: number }
+  readonly evolve?: AnyEvolvers
+}
+
+async function basisOf(engine: Engine, session: Session, execution: Execution): Promise<FoundBasis> {
   const { command, input, tenant } = execution
   const { boundary } = command
   if (boundary.kind === 'aggregate') return basisOfAggregate(engine, session, boundary.aggregate, tenant, boundary.id(input))
@@ -157,10 +149,16 @@ async function basisOf(engine: Engine, session: Session, execution: Execution): 
   return { stream, version, ...(await readBoundary(session, execution, boundary)) }
 }
 
-async function basisOfAggregate(engine: Engine, session: Session, aggregate: AnyAggregate, tenant: string, id: string): Promise<Basis> {
+async function basisOfAggregate(
+  engine: Engine,
+  session: Session,
+  aggregate: AnyAggregate,
+  tenant: string,
+  id: string,
+): Promise<FoundBasis> {
   const stream = streamName(aggregate.name, id)
   const { state, version } = await loadAggregate(engine, session, aggregate, tenant, stream)
-  return { stream, state, version }
+  return { stream, state, version, evolve: aggregate.evolve }
 }
 
 /** A transactional projection sees the versions of events before they are appended; a receipt without events tells one, too. */
@@ -178,7 +176,7 @@ async function readBoundary(
   session: Session,
   { input, tenant, command }: Execution,
   boundary: Extract<CommandBoundary, { kind: 'query' }>,
-): Promise<Pick<Basis, 'state' | 'condition'>> {
+): Promise<Pick<FoundBasis, 'state' | 'condition'>> {
   const { log } = session
   if (!log) {
     throw new UnsupportedError(
@@ -204,6 +202,9 @@ async function readBoundary(
 function withinTypes(query: Query, types: readonly string[]): Query {
   const items = query.length === 0 ? [{}] : query
   return items
-    .map((item: Query[number]) => ({ ...item, types: item.types ? item.types.filter((type) => types.includes(type)) : types }))
+    .map((item: Query[number]) => ({
+      ...item,
+      types: item.types && item.types.length > 0 ? item.types.filter((type) => types.includes(type)) : types,
+    }))
     .filter((item) => item.types.length > 0)
 }

@@ -16,7 +16,8 @@ import type { DacapoError } from '../core/errors.ts'
 import type { AppendRequest, AppendResult } from '../core/event-store.ts'
 import type { ViewWrite } from '../core/view-store.ts'
 import { isConflict } from './conflicts.ts'
-import { decideGroup, type Entry, type Job, type StateAt } from './decide-group.ts'
+import { decideGroup, type Entry, type Job } from './decide-group.ts'
+import type { StateAt } from './decided-command.ts'
 import type { Engine } from './engine.ts'
 import type { Execution, Settled } from './execution.ts'
 import { failUnlessRemembered, recall } from './idempotency.ts'
@@ -191,7 +192,7 @@ export class StreamWorker {
   }
 
   /** Answers one caller: its events were written, it was answered without writing any, or it has to be decided again. */
-  #answer({ job, answer, decided, state, version }: Entry, result: AppendResult | undefined): 'written' | 'answered' | 'again' {
+  #answer({ job, answer, types, state, version }: Entry, result: AppendResult | undefined): 'written' | 'answered' | 'again' {
     const { execution } = job
     if (result?.kind === 'remembered') {
       recall(this.#engine, this.#engine.store, execution, result.entry).then(job.resolve, job.reject)
@@ -203,7 +204,8 @@ export class StreamWorker {
       return 'answered'
     }
     if (answer.kind === 'error') {
-      failUnlessRemembered(this.#engine, this.#engine.store, execution, answer.error).then(job.resolve, job.reject)
+      if (result) job.reject(answer.error)
+      else failUnlessRemembered(this.#engine, this.#engine.store, execution, answer.error).then(job.resolve, job.reject)
       return 'answered'
     }
     if (answer.kind === 'no') {
@@ -211,7 +213,7 @@ export class StreamWorker {
       return 'answered'
     }
     const stored = result?.events ?? []
-    const events = toRecorded(execution, decided, stored)
+    const events = toRecorded(execution, types, stored)
     const position = stored.at(-1)?.position ?? 0
     const receipt = { kind: 'accepted' as const, events, version, position, duplicate: false }
     if (execution.returnState) this.#ownCopy(state, version).then((own) => job.resolve({ ...receipt, state: own }), job.reject)

@@ -6,7 +6,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { AnyAggregate } from '../core/aggregate.ts'
 import { type Duration, toMs } from '../core/duration.ts'
-import { CommandRejectedError, NestedTransactionError, UnsupportedError, ValidationError } from '../core/errors.ts'
+import { CommandRejectedError, ForbiddenError, NestedTransactionError, UnsupportedError, ValidationError } from '../core/errors.ts'
 import type { DomainEvent } from '../core/event.ts'
 import type { AppendResult, RememberedOutcome, StoreTransaction } from '../core/event-store.ts'
 import type { Outcome } from '../core/outcome.ts'
@@ -18,7 +18,7 @@ import { addCounters, makeCounters } from './counters.ts'
 import type { Engine } from './engine.ts'
 import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './execute-command.ts'
 import type { Execution, IdempotencyKey } from './execution.ts'
-import { entryForRejection, entryForReturn, recallKept, toKey, toRejection } from './idempotency.ts'
+import { entryForError, entryForRejection, entryForReturn, recallKept, toKey, toRejection } from './idempotency.ts'
 import { loadAggregate } from './load-aggregate.ts'
 import { executeSingle, type Session } from './single-execution.ts'
 import { unlessAbandoned, withPatience } from './timeout.ts'
@@ -186,16 +186,20 @@ async function runOnce(
     await remember(entryForReturn(key, value))
     return { value, duplicate: false } satisfies TransactionOutcome<unknown>
   } catch (error) {
-    if (!(error instanceof CommandRejectedError)) throw error
-    await remember(entryForRejection(key, error.rejection))
+    const entry =
+      error instanceof CommandRejectedError
+        ? entryForRejection(key, error.rejection, error.command)
+        : entryForError({ idempotency: key }, error)
+    if (!entry) throw error
+    await remember(entry)
     return new Refusal(error)
   }
 }
 
-/** A rejection on its way out of a transaction that must commit. */
+/** A rejection, or a refusal by `authorize`, on its way out of a transaction that must commit. */
 class Refusal {
-  readonly error: CommandRejectedError
-  constructor(error: CommandRejectedError) {
+  readonly error: unknown
+  constructor(error: unknown) {
     this.error = error
   }
 }
@@ -208,18 +212,17 @@ export function unwrapTransaction(result: unknown): unknown {
 
 function recallTransaction(key: IdempotencyKey, entry: RememberedOutcome): unknown {
   const kept = recallKept(key, entry)
-  if (kept.kind === 'rejected') throw new CommandRejectedError('the transaction', toRejection(kept), true)
+  if (kept.kind === 'rejected') throw new CommandRejectedError(kept.command, toRejection(kept), true)
+  if (kept.kind === 'forbidden') throw new ForbiddenError(kept.command, true)
   return { value: kept.kind === 'returned' ? kept.value : undefined, duplicate: true } satisfies TransactionOutcome<unknown>
 }
 
 /** Positions do not exist before the commit, so a receipt inside a transaction shows none. */
 function toTransactionOutcome(outcome: Outcome<DomainEvent, Rejection>): Outcome<DomainEvent, Rejection, unknown> {
   if (!outcome.ok) return outcome
-  const { events, version, duplicate } = outcome.receipt
-  return {
-    ok: true,
-    receipt: { events: (events as readonly RecordedEvent[]).map(({ position, recordedAt, ...decided }) => decided), version, duplicate },
-  }
+  const { position: _, events, ...receipt } = outcome.receipt
+  const decided = (events as readonly RecordedEvent[]).map(({ position, recordedAt, ...event }) => event)
+  return { ok: true, receipt: { ...receipt, events: decided } }
 }
 
 function assertText(key: string): string {

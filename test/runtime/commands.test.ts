@@ -250,3 +250,21 @@ onEveryStore('a closed account says no, and closing it again changes nothing', a
   assert.deepEqual(outcome, { ok: false, rejection: reject('AccountNotOpen', { status: 'closed' }), duplicate: false })
   assert.equal((await bank.execute(closeAccount({ accountId: 'a', reason: 'twice' }), { actor: teller })).events.length, 0)
 })
+
+onEveryStore(
+  'the state after a command comes with its receipt, inside a transaction too, and is refused where there is none',
+  async (given) => {
+    const bank = openBank(given)
+    await openWith(bank, 'a', 10)
+    const more = { actor: ann, returnState: true }
+    const { state } = await bank.execute(deposit({ accountId: 'a', amount: 1 }), more)
+    assert.deepEqual(state, { status: 'open', owner: 'ann', balance: 11 })
+    const inside = await bank.transaction((tx) => tx.execute(deposit({ accountId: 'a', amount: 1 }), more))
+    assert.deepEqual(inside.state, { status: 'open', owner: 'ann', balance: 12 })
+
+    const Noted = event('Noted', z.object({}))
+    const note = command('Note', { input: z.object({}), stream: () => 'note-1', decide: () => Noted({}) })
+    const notes = given.tend(createApp({ store: given.store, clock: given.clock, commands: [note] }))
+    await assert.rejects(notes.execute(note({}), more), { code: 'ES_VALIDATION', message: /returnState/ })
+  },
+)

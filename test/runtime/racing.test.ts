@@ -235,7 +235,7 @@ onTwoProcesses('an expected version that fits is accepted, one that does not is 
     bank.attempt(deposit({ accountId: 'a', amount: 1 }), { actor: ann, expectedVersion })
   const open = (accountId: string, expectedVersion: 'none' | 'exists' | 'any' | number) =>
     bank.execute(openAccount({ accountId, owner: 'ann' }), { actor: ann, expectedVersion })
-  await assert.rejects(open('a', 'exists'), { code: 'ES_CONCURRENCY', expected: 'exists', actual: 0 })
+  await assert.rejects(open('a', 'exists'), { code: 'ES_STREAM_NOT_FOUND', stream: 'account-a' })
   await assert.rejects(open('a', 1), { code: 'ES_CONCURRENCY', expected: 1, actual: 0 })
   assert.equal((await open('a', 'none')).version, 1)
   assert.equal((await open('b', 0)).version, 1)

@@ -121,7 +121,7 @@ onEveryStore('32 at once on one stream all succeed, with versions of their own',
 onEveryStore('an expected version is kept to', async (given) => {
   const app = openUsers(given)
   const at = (expectedVersion: number | 'none' | 'exists' | 'any') => app.execute(activateUser({ userId: 9 }), { ...by, expectedVersion })
-  await assert.rejects(at('exists'), { code: 'ES_CONCURRENCY', expected: 'exists', actual: 0 })
+  await assert.rejects(at('exists'), { code: 'ES_STREAM_NOT_FOUND', stream: 'user-9' })
   assert.equal((await at('none')).version, 1)
   for (const wrong of ['none', 0, 3] as const) await assert.rejects(at(wrong), { code: 'ES_CONCURRENCY', expected: wrong, actual: 1 })
   assert.deepEqual([(await at(1)).version, (await at('any')).version, (await at('exists')).version], [2, 3, 4])

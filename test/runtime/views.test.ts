@@ -14,6 +14,7 @@ import {
   transferReport,
   withdraw,
 } from '../domain/bank.ts'
+import { inFrontOf } from './in-front-of.ts'
 import { type Given, onEveryStore } from './on-every-store.ts'
 import { all, ann, openBank, openWith, payIn, teller } from './open-bank.ts'
 
@@ -78,6 +79,9 @@ onEveryStore('evolve deletes with null, leaves alone with undefined, and a row m
   assert.equal(await view.get('1'), undefined)
   await rated(app, '1', { name: 'b' }, { name: 'c', stars: 2 })
   assert.deepEqual(await view.get('1'), { name: 'c', stars: 2 })
+  await rated(app, '3', { name: 'kept' }, { name: 'skip' })
+  assert.deepEqual(await view.get('3'), { name: 'kept', stars: null })
+  await rated(app, '3', { gone: true })
   await rated(app, '2', { name: 'made' }, { gone: true })
   assert.equal(await view.get('2'), undefined)
   assert.deepEqual((await view.list()).rows, [{ key: '1', row: { name: 'c', stars: 2 } }])
@@ -285,6 +289,31 @@ onEveryStore('with room for a single warm row, commands that need several of the
   assert.deepEqual(await app.view(total).get('all'), { sum: 32, accounts: 16 })
   for (const accountId of ids) assert.equal((await app.view(balances).get(accountId))?.balance, 2)
 })
+
+onEveryStore(
+  'only what is still on its way has to be proved to the store: a request behind a committed one names no event',
+  async (given) => {
+    const follows: unknown[] = []
+    const store = inFrontOf(given.store, {
+      append: (requests) => {
+        follows.push(...requests.map((request) => [request.follows, ...(request.views ?? []).map((row) => row.follows)]))
+        return given.store.append(requests)
+      },
+    })
+    const app = totalApp({ ...given, store })
+    await openWith(app as never, 'a', 1)
+    assert.deepEqual(follows, [
+      [undefined, undefined, undefined],
+      [undefined, undefined, undefined],
+    ])
+    const [first] = await Promise.all([1, 2].map((amount) => app.execute(deposit({ accountId: 'a', amount }), { actor: ann })))
+    const { id } = first!.events[0]!
+    assert.deepEqual(follows.slice(2), [
+      [undefined, undefined, undefined],
+      [id, id, id],
+    ])
+  },
+)
 
 onEveryStore('two apps over one store that update one row lose no update', async (given) => {
   const [one, two] = [totalApp(given), totalApp(given)]
