@@ -61,13 +61,14 @@ function makeApp(parts: Parts, tenant: string) {
   const { engine, warm, lifecycle, middleware } = parts
   const { during } = lifecycle
   const path = executionPath(parts, tenant)
+  const forAttempt = { ...path, during: <T>(call: () => Promise<T>) => during('attempt', call) }
   const scope = { engine, tenant, middleware, warm }
 
   return {
     tenant,
-    attempt: (request: CommandRequest, asking: any) => during('attempt', () => executeCommand(path, request, asking)),
+    attempt: (request: CommandRequest, asking: any) => executeCommand(forAttempt, request, asking),
     async execute(request: CommandRequest, asking: any) {
-      const outcome = await during('execute', () => executeCommand(path, request, asking))
+      const outcome = await executeCommand(path, request, asking)
       if (!outcome.ok) throw new CommandRejectedError(request.command, outcome.rejection, outcome.duplicate)
       return outcome.receipt
     },
@@ -114,13 +115,13 @@ function makeApp(parts: Parts, tenant: string) {
         `start() would run ${waiting.join(', ')}, but the engine for async projections, handlers and processes is not part of this version yet. Commands and transactional projections work without it.`,
       )
     },
-    stop: ({ keepStore = false }: { readonly keepStore?: boolean } = {}) => lifecycle.stop(keepStore),
-    [Symbol.asyncDispose]: () => lifecycle.stop(false),
+    stop: async ({ keepStore = false }: { readonly keepStore?: boolean } = {}) => lifecycle.stop(keepStore),
+    [Symbol.asyncDispose]: async () => lifecycle.stop(false),
   }
 }
 
 /** The way of a command outside of transactions: an aggregate's to the worker of its stream, any other's by itself. */
-function executionPath({ engine, warm, middleware }: Parts, tenant: string): ExecutionPath {
+function executionPath({ engine, warm, middleware, lifecycle }: Parts, tenant: string): ExecutionPath {
   const { store } = engine
   const session: Session = {
     append: async (request) => (await store.append([request]))[0] as never,
@@ -136,5 +137,5 @@ function executionPath({ engine, warm, middleware }: Parts, tenant: string): Exe
     if (boundary.kind !== 'aggregate' || stream === undefined) return executeSingle(engine, session, execution)
     return warm.workerOf(boundary.aggregate, tenant, stream).run(execution)
   }
-  return { engine, tenant, middleware, source: store, decider }
+  return { engine, tenant, middleware, source: store, decider, during: (call) => lifecycle.during('execute', call) }
 }

@@ -87,11 +87,13 @@ export interface ExecutionPath {
   readonly middleware: readonly Middleware[]
   readonly source: Pick<EventStore, 'readStream' | 'remembered'>
   readonly decider: Decider
+  /** Around the execution: the life of the app that it is part of, which the caller's patience covers too. */
+  readonly during: <T>(call: () => Promise<T>) => Promise<T>
   readonly trusted?: boolean
 }
 
 /** Executes a command; a "no" is a value. */
-export function executeCommand(
+export async function executeCommand(
   path: ExecutionPath,
   request: AnyCall | CommandRequest,
   asking: Asking,
@@ -101,7 +103,7 @@ export function executeCommand(
   const { timeout = undefined, signal } = asking ?? {}
   const timeoutMs = timeout === undefined ? engine.settings.timeoutMs : toMs(timeout, 'timeout')
   return withPatience(
-    (abandoned) => dispatch(path, command, request.input, asking, abandoned),
+    (abandoned) => path.during(() => dispatch(path, command, request.input, asking, abandoned)),
     { timeoutMs, signal },
     `execute ${command.command}`,
     engine.clock,

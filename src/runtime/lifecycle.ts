@@ -10,6 +10,7 @@ export interface Lifecycle {
   ready(): Promise<void>
   /** Makes a call of the app: on a prepared store, not inside a transaction of its own, and before the end of `stop`. */
   during<T>(what: string, call: () => Promise<T>): Promise<T>
+  /** @throws NestedTransactionError (`ES_NESTED_TRANSACTION`) inside a transaction of its own, which it would wait for. */
   stop(keepStore: boolean): Promise<void>
 }
 
@@ -44,6 +45,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
       }
     },
     stop(keepStore) {
+      assertOutside(engine, 'stop')
       stopped ??= (async () => {
         if (running > 0) {
           await new Promise<void>((resolve) => {

@@ -148,7 +148,7 @@ function callsOf(
     },
   }
   const decider: Decider = (execution: Execution) => executeSingle(engine, session, execution)
-  const path: ExecutionPath = { engine, tenant, middleware, decider, source: session }
+  const path: ExecutionPath = { engine, tenant, middleware, decider, source: session, during: (call) => call() }
   const attempt = async (request: CommandRequest, asking: never) => toTransactionOutcome(await executeCommand(path, request, asking))
   return {
     attempt,

@@ -64,13 +64,18 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
     const factor = pressureFactors[memory.level]
     let next = Number.POSITIVE_INFINITY
     for (const [id, resident] of residents) {
-      const goneAt = resident.usedAt + resident.idleMs * factor
-      const asleepAt = resident.asleep ? Number.POSITIVE_INFINITY : resident.usedAt + settings.hibernateAfterMs * factor
-      if (resident.worker.busy) next = Math.min(next, now + settings.hibernateAfterMs)
-      else if (goneAt <= now) timeIsUp(id, resident)
-      else if (asleepAt <= now) hibernate(id, resident)
-      if (residents.has(id) && !resident.worker.busy)
-        next = Math.min(next, Math.max(Math.min(goneAt, resident.asleep ? goneAt : asleepAt), now + 1))
+      const { worker } = resident
+      const goneAt = () => resident.usedAt + resident.idleMs * factor
+      const asleepAt = () => (resident.asleep ? Number.POSITIVE_INFINITY : resident.usedAt + settings.hibernateAfterMs * factor)
+      if (worker.busy) {
+        next = Math.min(next, now + settings.hibernateAfterMs)
+        continue
+      }
+      // Nothing is kept of it: it was written past its worker, or its commands failed before they came to a state.
+      if (!worker.warm && !resident.asleep) residents.delete(id)
+      else if (goneAt() <= now) timeIsUp(id, resident)
+      else if (asleepAt() <= now) hibernate(id, resident)
+      if (residents.has(id)) next = Math.min(next, goneAt(), asleepAt())
     }
     if (next < Number.POSITIVE_INFINITY) scheduleSweep(next)
   }

@@ -1,9 +1,9 @@
 /** The bank: the one domain of all tests. No type argument is written anywhere in this file. */
 
-import { aggregate, command, createApp, event, eventHandler, processManager, projection, reject } from '../../src/index.ts'
-import { sqlite } from '../../src/stores/sqlite/index.ts'
 import * as v from 'valibot'
 import { z } from 'zod'
+import { aggregate, command, createApp, event, eventHandler, processManager, projection, reject } from '../../src/index.ts'
+import { sqlite } from '../../src/stores/sqlite/index.ts'
 
 // ── events: callable values, from any Standard Schema library (zod and valibot mixed on purpose) ──
 

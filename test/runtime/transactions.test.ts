@@ -482,3 +482,12 @@ onEveryStore('commands inside a transaction are told and counted like any other'
   assert.equal((await bank.load(Transfer, 't')).version, 1)
   assert.equal((await all(bank.events())).length, 2)
 })
+
+onEveryStore('an app cannot be stopped from inside its own transaction, which it would wait for', async (given) => {
+  const bank = openBank(given)
+  await assert.rejects(
+    bank.transaction(() => bank.stop()),
+    { code: 'ES_NESTED_TRANSACTION' },
+  )
+  await openWith(bank, 'a')
+})

@@ -321,6 +321,22 @@ onEveryStore('what a transaction writes is not hidden by warm state, and what it
   assert.equal(outcome.ok, false)
 })
 
+onEveryStore('a stream that was written past its worker is let go, and costs no more looks than any other', async (given) => {
+  let fired = 0
+  const after = (ms: number, callback: () => void) =>
+    given.clock.after(ms, () => {
+      fired++
+      callback()
+    })
+  const bank = openBank({ ...given, clock: { ...given.clock, after } }, { heap: () => undefined })
+  await openWith(bank, 'a', 10)
+  await openWith(bank, 'b')
+  await bank.transaction((tx) => tx.execute(deposit({ accountId: 'a', amount: 5 }), { actor: ann }))
+  await given.clock.advance({ minutes: 5 })
+  assert.deepEqual((await bank.stats()).aggregates, { warm: 0, hibernated: 1, loads: 3 })
+  assert.ok(fired < 40, `${fired} timers in 5 minutes, 30 of them for the heap`)
+})
+
 // ── stopping ──
 
 function holdingAppends(store: EventStore): { readonly store: EventStore; release(): void } {
