@@ -20,6 +20,6 @@ export interface SnapshotStore {
   list(tenant: string, stream: string): Promise<readonly StoredSnapshot[]>
   /** Keeps it, replacing one of the same version and fingerprint, and only the newest `keep` of its fingerprint. */
   save(tenant: string, stream: string, snapshot: StoredSnapshot, keep: number): Promise<void>
-  /** Deletes one version, or all; returns how many. */
-  delete(tenant: string, stream: string, version?: number): Promise<number>
+  /** Deletes one version, or all; of one fingerprint, or of every one. Returns how many. */
+  delete(tenant: string, stream: string, version?: number, fingerprint?: string): Promise<number>
 }

@@ -7,12 +7,13 @@ import type { AnyProjection } from '../core/projection.ts'
 import { assertTenant, streamName } from '../core/stream-name.ts'
 import type { TableProjection } from '../core/table-projection.ts'
 import type { App, AppOptions, CommandNames, ProjectionsIn } from './app.ts'
+import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './command/execute-command.ts'
+import { executeSingle, type Session } from './command/single-execution.ts'
+import { callsWithin, runTransaction, type TransactionOptions, unwrapTransaction } from './command/transactions.ts'
 import { describe } from './describe.ts'
 import type { Engine } from './engine.ts'
-import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './execute-command.ts'
 import { type Lifecycle, makeLifecycle } from './lifecycle.ts'
 import { makeEngine } from './make-engine.ts'
-import { v8Heap } from './memory-pressure.ts'
 import {
   type EventsOptions,
   findStream,
@@ -22,13 +23,12 @@ import {
   loadFor,
   readEvents,
   readHistory,
-} from './reads.ts'
-import { executeSingle, type Session } from './single-execution.ts'
-import { snapshotsOf } from './snapshots.ts'
+} from './read/reads.ts'
+import { v8Heap } from './state/memory-pressure.ts'
+import { snapshotsOf } from './state/snapshots.ts'
+import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates.ts'
 import { aggregateStatistics, appStatistics } from './statistics.ts'
-import { callsWithin, runTransaction, type TransactionOptions, unwrapTransaction } from './transactions.ts'
-import { makeViewReader } from './view-reader.ts'
-import { makeWarmAggregates, type WarmAggregates } from './warm-aggregates.ts'
+import { makeViewReader } from './view/view-reader.ts'
 
 /**
  * Makes an app. Nothing is opened and nothing runs before its first use.

@@ -7,7 +7,7 @@ import type { Background } from './background.ts'
 import type { Counters } from './counters.ts'
 import type { Definitions } from './definitions.ts'
 import type { Settings } from './settings.ts'
-import type { TransactionalViews } from './transactional-views.ts'
+import type { TransactionalViews } from './view/transactional-views.ts'
 
 /** The shared parts. */
 export interface Engine {

@@ -1,8 +1,8 @@
 /** The life of an app: the store is prepared before the first call, and stopping waits for the last one. */
 import { StoppedError } from '../core/errors.ts'
+import { assertOutside } from './command/transactions.ts'
 import type { Engine } from './engine.ts'
 import { prepareStore } from './prepare-store.ts'
-import { assertOutside } from './transactions.ts'
 
 /** The life of one app. */
 export interface Lifecycle {

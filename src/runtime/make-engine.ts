@@ -9,7 +9,7 @@ import { gatherDefinitions, type ListOrModule, type SomeProjection } from './def
 import { type Engine, tellAll } from './engine.ts'
 import { toSettings } from './settings.ts'
 import { systemClock, systemIds } from './system.ts'
-import { makeTransactionalViews } from './transactional-views.ts'
+import { makeTransactionalViews } from './view/transactional-views.ts'
 
 /** The options of an app, their types erased. */
 export type AnyAppOptions = AppOptions<EventStore, ListOrModule<AnyCommand>, ListOrModule<SomeProjection>>

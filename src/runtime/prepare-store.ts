@@ -9,7 +9,7 @@ import type { LogPage } from '../core/stored-event.ts'
 import type { TableProjection } from '../core/table-projection.ts'
 import type { BuiltRow, ViewDefinition } from '../core/view-store.ts'
 import type { Engine } from './engine.ts'
-import { evolveRow, keysOf, statementsOf } from './transactional-views.ts'
+import { evolveRow, keysOf, statementsOf } from './view/transactional-views.ts'
 
 /**
  * Prepares a store for an app: idempotent, and safe in many processes at once.

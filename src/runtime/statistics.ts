@@ -4,8 +4,8 @@ import type { PressureLevel } from '../core/observer.ts'
 import { streamName } from '../core/stream-name.ts'
 import type { Counters } from './counters.ts'
 import type { Engine } from './engine.ts'
-import { stateCodecOf } from './state-codec.ts'
-import type { WarmAggregates } from './warm-aggregates.ts'
+import { stateCodecOf } from './state/state-codec.ts'
+import type { WarmAggregates } from './state/warm-aggregates.ts'
 
 /** What `app.stats()` answers. */
 export interface AppStatistics {

@@ -32,7 +32,7 @@ export async function settle(bank: Bank, request: Request): Promise<Outcome> {
   try {
     return await (request.command === 'Transfer' ? settleTransfer(bank, request) : settleCommand(bank, request))
   } catch (error) {
-    if (error instanceof ForbiddenError) return { kind: 'rejected', code: 'Forbidden' }
+    if (error instanceof ForbiddenError) return error.duplicate ? { kind: 'duplicate' } : { kind: 'rejected', code: 'Forbidden' }
     if (error instanceof ValidationError) return { kind: 'invalid', reason: issuesText(error.issues) }
     if (DacapoError.is(error) && sendersMistakes.includes(error.code)) return { kind: 'invalid', reason: error.message }
     throw error

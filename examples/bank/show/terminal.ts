@@ -5,7 +5,7 @@ const { env, stdout } = process
 
 /** https://no-color.org; FORCE_COLOR for a pipe that ends in a terminal after all. */
 export const paint = pico.createColors(
-  env.NO_COLOR ? false : env.FORCE_COLOR ? env.FORCE_COLOR !== '0' : stdout.isTTY && env.TERM !== 'dumb',
+  env.NO_COLOR ? false : env.FORCE_COLOR ? env.FORCE_COLOR !== '0' : Boolean(stdout.isTTY) && env.TERM !== 'dumb',
 )
 
 /** Columns to write in, at most 100: wider tables are harder to read. */

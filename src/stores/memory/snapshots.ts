@@ -25,10 +25,12 @@ export function snapshotStore(assertOpen: () => void): SnapshotStore {
       const sorted = [...others, ...newest].sort((a, b) => a.version - b.version || byCodePoint(a.fingerprint, b.fingerprint))
       kept.set(inTenant(tenant, stream), Object.freeze(sorted))
     },
-    async delete(tenant, stream, version) {
+    async delete(tenant, stream, version, fingerprint) {
       assertOpen()
       const all = kept.get(inTenant(tenant, stream)) ?? []
-      const left = version === undefined ? [] : all.filter((one) => one.version !== version)
+      const isMeant = (one: StoredSnapshot) =>
+        one.version === (version ?? one.version) && one.fingerprint === (fingerprint ?? one.fingerprint)
+      const left = all.filter((one) => !isMeant(one))
       kept.set(inTenant(tenant, stream), Object.freeze(left))
       return all.length - left.length
     },

@@ -37,12 +37,18 @@ export function snapshotStore(read: Read, commit: GroupCommit): SnapshotStore {
           handle.run(outdated, tenant, stream, fingerprint, oldest)
         }),
       ),
-    delete: (tenant, stream, version) =>
+    delete: (tenant, stream, version, fingerprint) =>
       commit.submit(
         bookkeeping(0, (handle) => {
-          const which = version === undefined ? '' : ' AND version = ?'
-          const values = version === undefined ? [tenant, stream] : [tenant, stream, version]
-          return handle.rows(`DELETE FROM dacapo_snapshots WHERE tenant = ? AND stream = ?${which} RETURNING version`, ...values).length
+          const deleted = handle.rows(
+            `DELETE FROM dacapo_snapshots
+             WHERE tenant = ? AND stream = ? AND version = ifnull(?, version) AND fingerprint = ifnull(?, fingerprint) RETURNING version`,
+            tenant,
+            stream,
+            version ?? null,
+            fingerprint ?? null,
+          )
+          return deleted.length
         }),
       ),
   }

@@ -73,6 +73,9 @@ export const snapshotCases = inPart('snapshots', [
       expectEqual((await store.snapshots.latest('', 'account-1', 'build-2'))?.body, '"other"', 'the latest of build 2')
       expectEqual(await store.snapshots.latest('', 'account-1', 'build-3'), undefined, 'the latest of build 3')
       expectEqual(await listed(store), [50, 60], 'the versions listed, of every build')
+      await store.snapshots.save('', 'account-1', at(50), 100)
+      expectEqual(await store.snapshots.delete('', 'account-1', 50, 'build-1'), 1, 'how many of one version and build were deleted')
+      expectEqual((await store.snapshots.latest('', 'account-1', 'build-2'))?.version, 50, 'the other build, after that')
     },
   },
   {

@@ -1,12 +1,12 @@
 /** From a store to a state: the newest usable snapshot, then the events after it. */
-import type { AnyAggregate } from '../core/aggregate.ts'
-import { assertNext, decodeDecided, ownType } from '../core/event-codec.ts'
-import type { EventStore } from '../core/event-store.ts'
-import { step } from '../core/fold.ts'
-import { fromJson } from '../core/json.ts'
-import type { Metadata } from '../core/metadata.ts'
-import type { SnapshotStore, StoredSnapshot } from '../core/snapshot-store.ts'
-import type { Engine } from './engine.ts'
+import type { AnyAggregate } from '../../core/aggregate.ts'
+import { assertNext, decodeDecided, ownType } from '../../core/event-codec.ts'
+import type { EventStore } from '../../core/event-store.ts'
+import { step } from '../../core/fold.ts'
+import { fromJson } from '../../core/json.ts'
+import type { Metadata } from '../../core/metadata.ts'
+import type { SnapshotStore, StoredSnapshot } from '../../core/snapshot-store.ts'
+import type { Engine } from '../engine.ts'
 import { stateCodecOf } from './state-codec.ts'
 import { typesOf } from './types-of.ts'
 
@@ -79,18 +79,18 @@ async function fromSnapshot(engine: Engine, replay: Replay, bounds: LoadBounds):
     state = codec.decode(snapshot.body)
   } catch (error) {
     engine.tell?.({ signal: 'snapshot.failed', tenant, stream, version, error })
-    discard(engine, replay, version)
+    discard(engine, replay, snapshot)
     return undefined
   }
   // One event early: when the snapshot's own last event is not there, the stream was restored to a time before it.
   const { overlaps, ...tail } = await fold(replay, { state, version }, bounds, 1)
   if (!overlaps) {
-    discard(engine, replay, version)
+    discard(engine, replay, snapshot)
     return undefined
   }
   if (engine.random() * engine.settings.compareSnapshotOneIn < 1 && !(await equalsFullFold(replay, snapshot))) {
     engine.tell?.({ signal: 'snapshot.mismatch', tenant, stream, version })
-    discard(engine, replay, version)
+    discard(engine, replay, snapshot)
     return undefined
   }
   engine.counters.snapshotsLoaded++
@@ -100,9 +100,9 @@ async function fromSnapshot(engine: Engine, replay: Replay, bounds: LoadBounds):
 }
 
 /** Later, and past the source: a transaction that loads must not wait for a store that waits for the transaction. */
-function discard(engine: Engine, { tenant, stream }: Replay, version: number): void {
+function discard(engine: Engine, { tenant, stream }: Replay, { version, fingerprint }: StoredSnapshot): void {
   engine.background.run(
-    async () => void (await engine.store.snapshots.delete(tenant, stream, version)),
+    async () => void (await engine.store.snapshots.delete(tenant, stream, version, fingerprint)),
     (error) => engine.tell?.({ signal: 'snapshot.failed', tenant, stream, version, error }),
   )
 }

@@ -1,12 +1,12 @@
 /** One command on its way: the parsed request and everything that its stages and its events need to know. */
-import type { AnyCommand, CommandContext } from '../core/command.ts'
-import { DefinitionError, ForbiddenError, ValidationError } from '../core/errors.ts'
-import type { DomainEvent } from '../core/event.ts'
-import type { ExpectedVersion } from '../core/event-store.ts'
-import type { Metadata } from '../core/metadata.ts'
-import type { RecordedEvent } from '../core/recorded-event.ts'
-import { isRejection, type Rejection } from '../core/rejection.ts'
-import type { Fallbacks } from './engine.ts'
+import type { AnyCommand, CommandContext } from '../../core/command.ts'
+import { DefinitionError, ForbiddenError, ValidationError } from '../../core/errors.ts'
+import type { DomainEvent } from '../../core/event.ts'
+import type { ExpectedVersion } from '../../core/event-store.ts'
+import type { Metadata } from '../../core/metadata.ts'
+import type { RecordedEvent } from '../../core/recorded-event.ts'
+import { isRejection, type Rejection } from '../../core/rejection.ts'
+import type { Fallbacks } from '../engine.ts'
 
 /** A command on its way. */
 export interface Execution {

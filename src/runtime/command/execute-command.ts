@@ -4,23 +4,23 @@
  * This file walks it from the outside: middleware, the request's parts, the idempotency key, and then to whoever decides:
  * the stream's worker for an aggregate (`stream-worker.ts`), or a single execution for everything else.
  */
-import { assertExpectedVersion } from '../core/check-append.ts'
-import type { AnyCall, AnyCommand, MaybePromise } from '../core/command.ts'
-import { type Duration, toMs } from '../core/duration.ts'
-import { DacapoError, DefinitionError, UnsupportedError, ValidationError } from '../core/errors.ts'
-import type { DomainEvent } from '../core/event.ts'
-import { appendLimits, type EventStore, type ExpectedVersion } from '../core/event-store.ts'
-import { fromJson, toJson } from '../core/json.ts'
-import type { Metadata } from '../core/metadata.ts'
-import type { Outcome } from '../core/outcome.ts'
-import type { Rejection } from '../core/rejection.ts'
-import { parse } from '../core/schema.ts'
-import { streamName } from '../core/stream-name.ts'
-import { findCommand } from './definitions.ts'
-import type { Engine } from './engine.ts'
+import { assertExpectedVersion } from '../../core/check-append.ts'
+import type { AnyCall, AnyCommand, MaybePromise } from '../../core/command.ts'
+import { type Duration, toMs } from '../../core/duration.ts'
+import { DacapoError, DefinitionError, UnsupportedError, ValidationError } from '../../core/errors.ts'
+import type { DomainEvent } from '../../core/event.ts'
+import { appendLimits, type EventStore, type ExpectedVersion } from '../../core/event-store.ts'
+import { fromJson, toJson } from '../../core/json.ts'
+import type { Metadata } from '../../core/metadata.ts'
+import type { Outcome } from '../../core/outcome.ts'
+import type { Rejection } from '../../core/rejection.ts'
+import { parse } from '../../core/schema.ts'
+import { streamName } from '../../core/stream-name.ts'
+import { findCommand } from '../definitions.ts'
+import type { Engine } from '../engine.ts'
+import { withPatience } from '../timeout.ts'
 import type { Execution, Settled } from './execution.ts'
 import { recall, toKey } from './idempotency.ts'
-import { withPatience } from './timeout.ts'
 
 /** A command as plain data, e.g. from an HTTP request or a file: its input is parsed by the command's schema. */
 export interface CommandRequest {

@@ -1,5 +1,5 @@
 /** Waiting until the log has reached a position: how a view can promise to reflect somebody's write. */
-import type { EventStore } from '../core/event-store.ts'
+import type { EventStore } from '../../core/event-store.ts'
 
 /** Settles when the head is at the position or above it; rejects when the signal aborts before. */
 export async function awaitPosition(store: EventStore, position: number, signal: AbortSignal | undefined): Promise<void> {

@@ -1,14 +1,14 @@
 /** A command decided, not yet committed: its answer, and what has to be written for it. */
-import type { AnyEventType, DomainEvent } from '../core/event.ts'
-import type { AppendRequest, IdempotencyEntry } from '../core/event-store.ts'
-import { type AnyEvolvers, step } from '../core/fold.ts'
-import type { DecidedEvent } from '../core/recorded-event.ts'
-import { isRejection, type Rejection } from '../core/rejection.ts'
-import type { Engine } from './engine.ts'
+import type { AnyEventType, DomainEvent } from '../../core/event.ts'
+import type { AppendRequest, IdempotencyEntry } from '../../core/event-store.ts'
+import { type AnyEvolvers, step } from '../../core/fold.ts'
+import type { DecidedEvent } from '../../core/recorded-event.ts'
+import { isRejection, type Rejection } from '../../core/rejection.ts'
+import type { Engine } from '../engine.ts'
+import type { TransactionalViews, ViewWork } from '../view/transactional-views.ts'
 import type { Execution } from './execution.ts'
 import { entryForEvents, entryForNothing, entryForRejection } from './idempotency.ts'
 import { prepareEvents } from './prepare-events.ts'
-import type { TransactionalViews, ViewWork } from './transactional-views.ts'
 
 /** A state with the version it stands at. */
 export interface StateAt {

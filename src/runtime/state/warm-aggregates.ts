@@ -5,15 +5,15 @@
  * stream's version where nothing is appended (`stream-worker.ts`). This file only decides what stays: how many, how long,
  * in which form.
  */
-import type { AnyAggregate } from '../core/aggregate.ts'
-import type { PressureLevel } from '../core/observer.ts'
-import type { Entry } from './decide-group.ts'
-import { type Engine, report } from './engine.ts'
+import type { AnyAggregate } from '../../core/aggregate.ts'
+import type { PressureLevel } from '../../core/observer.ts'
+import type { Entry } from '../command/decide-group.ts'
+import { type GroupEnd, StreamWorker, type WarmState } from '../command/stream-worker.ts'
+import { type Engine, report } from '../engine.ts'
+import { lifespanAfter } from '../settings.ts'
 import { type HeapProbe, type MemoryPressure, pressureFactors, watchMemory } from './memory-pressure.ts'
-import { lifespanAfter } from './settings.ts'
 import { isDue, snapshotPolicyOf, takeLater } from './snapshots.ts'
 import { stateCodecOf } from './state-codec.ts'
-import { type GroupEnd, StreamWorker, type WarmState } from './stream-worker.ts'
 
 /** A stream that is warm, asleep, or at work. */
 interface Resident {

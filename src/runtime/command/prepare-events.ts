@@ -1,15 +1,15 @@
 /** From what `decide` returned to what a store takes and what folds see. */
-import type { AnyCommand } from '../core/command.ts'
-import { DefinitionError } from '../core/errors.ts'
-import { type AnyEventType, type DomainEvent, definitionOf } from '../core/event.ts'
-import { decodeDecided, encodeEvent } from '../core/event-codec.ts'
-import type { IdSource } from '../core/ids.ts'
-import { fromJson } from '../core/json.ts'
-import type { Metadata } from '../core/metadata.ts'
-import type { DecidedEvent, RecordedEvent } from '../core/recorded-event.ts'
-import type { EventToAppend, StoredEvent } from '../core/stored-event.ts'
+import type { AnyCommand } from '../../core/command.ts'
+import { DefinitionError } from '../../core/errors.ts'
+import { type AnyEventType, type DomainEvent, definitionOf } from '../../core/event.ts'
+import { decodeDecided, encodeEvent } from '../../core/event-codec.ts'
+import type { IdSource } from '../../core/ids.ts'
+import { fromJson } from '../../core/json.ts'
+import type { Metadata } from '../../core/metadata.ts'
+import type { DecidedEvent, RecordedEvent } from '../../core/recorded-event.ts'
+import type { EventToAppend, StoredEvent } from '../../core/stored-event.ts'
+import { typesOf } from '../state/types-of.ts'
 import type { Execution } from './execution.ts'
-import { typesOf } from './types-of.ts'
 
 /** Events ready to be appended, and as folds see them. */
 export interface PreparedEvents {

@@ -1,8 +1,8 @@
 /** Taking snapshots: in the background, never in the way of a command. */
-import type { AnyAggregate } from '../core/aggregate.ts'
-import { DefinitionError } from '../core/errors.ts'
-import { streamName } from '../core/stream-name.ts'
-import type { Engine } from './engine.ts'
+import type { AnyAggregate } from '../../core/aggregate.ts'
+import { DefinitionError } from '../../core/errors.ts'
+import { streamName } from '../../core/stream-name.ts'
+import type { Engine } from '../engine.ts'
 import { loadAggregate } from './load-aggregate.ts'
 import { stateCodecOf } from './state-codec.ts'
 

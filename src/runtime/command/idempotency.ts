@@ -1,12 +1,12 @@
 /** Outcomes under idempotency keys: what is kept in the append's own commit, and how it becomes an answer again. */
-import { ForbiddenError, IdempotencyMismatchError } from '../core/errors.ts'
-import { decodeEvent } from '../core/event-codec.ts'
-import type { EventStore, IdempotencyEntry, RememberedOutcome } from '../core/event-store.ts'
-import { hash53 } from '../core/fingerprint.ts'
-import { fromJson, toJson } from '../core/json.ts'
-import type { RecordedEvent } from '../core/recorded-event.ts'
-import { type Rejection, reject } from '../core/rejection.ts'
-import type { Engine } from './engine.ts'
+import { ForbiddenError, IdempotencyMismatchError } from '../../core/errors.ts'
+import { decodeEvent } from '../../core/event-codec.ts'
+import type { EventStore, IdempotencyEntry, RememberedOutcome } from '../../core/event-store.ts'
+import { hash53 } from '../../core/fingerprint.ts'
+import { fromJson, toJson } from '../../core/json.ts'
+import type { RecordedEvent } from '../../core/recorded-event.ts'
+import { type Rejection, reject } from '../../core/rejection.ts'
+import type { Engine } from '../engine.ts'
 import type { Execution, IdempotencyKey, Settled } from './execution.ts'
 
 /** Where outcomes are remembered: the store, or a transaction, which must not be asked around. */

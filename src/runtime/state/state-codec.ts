@@ -1,7 +1,7 @@
 /** An aggregate's state as text and back: what snapshots, hibernation and copies for callers share. */
-import type { AnyAggregate, SnapshotPolicy } from '../core/aggregate.ts'
-import { fingerprintOf } from '../core/fingerprint.ts'
-import { fromJson, toJson } from '../core/json.ts'
+import type { AnyAggregate, SnapshotPolicy } from '../../core/aggregate.ts'
+import { fingerprintOf } from '../../core/fingerprint.ts'
+import { fromJson, toJson } from '../../core/json.ts'
 
 /** Encodes the states of one aggregate. */
 export interface StateCodec {

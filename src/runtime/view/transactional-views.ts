@@ -6,13 +6,13 @@
  * requests that are still on their way build on each other's rows, and say so: when one of them fails, those behind it are
  * refused too, even if another process has meanwhile brought the row to the version that they expect.
  */
-import { ProjectionFailedError } from '../core/errors.ts'
-import { fromJson, toJson } from '../core/json.ts'
-import type { AnyProjection } from '../core/projection.ts'
-import type { DecidedEvent } from '../core/recorded-event.ts'
-import { type ProjectionStatement, type SqlStatement, sql } from '../core/sql.ts'
-import type { TableProjection } from '../core/table-projection.ts'
-import type { ViewStore, ViewWrite } from '../core/view-store.ts'
+import { ProjectionFailedError } from '../../core/errors.ts'
+import { fromJson, toJson } from '../../core/json.ts'
+import type { AnyProjection } from '../../core/projection.ts'
+import type { DecidedEvent } from '../../core/recorded-event.ts'
+import { type ProjectionStatement, type SqlStatement, sql } from '../../core/sql.ts'
+import type { TableProjection } from '../../core/table-projection.ts'
+import type { ViewStore, ViewWrite } from '../../core/view-store.ts'
 
 /** One event that changes one row. */
 export interface RowChange {

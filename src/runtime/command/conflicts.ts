@@ -1,7 +1,7 @@
 /** Conflicts: refusals that mean "decide again", and the loop that does so. */
-import type { DacapoError } from '../core/errors.ts'
-import type { Engine } from './engine.ts'
-import { jitteredMs, pause } from './timeout.ts'
+import type { DacapoError } from '../../core/errors.ts'
+import type { Engine } from '../engine.ts'
+import { jitteredMs, pause } from '../timeout.ts'
 
 const conflictCodes: ReadonlySet<string> = new Set(['ES_CONCURRENCY', 'ES_CONDITION_FAILED', 'ES_VIEW_CONFLICT'])
 

@@ -11,20 +11,20 @@
  *   as an attempt.
  * - Only committed state stays warm.
  */
-import type { AnyAggregate } from '../core/aggregate.ts'
-import type { DacapoError } from '../core/errors.ts'
-import type { AppendRequest, AppendResult } from '../core/event-store.ts'
-import type { ViewWrite } from '../core/view-store.ts'
+import type { AnyAggregate } from '../../core/aggregate.ts'
+import type { DacapoError } from '../../core/errors.ts'
+import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
+import type { ViewWrite } from '../../core/view-store.ts'
+import type { Engine } from '../engine.ts'
+import { loadAggregate } from '../state/load-aggregate.ts'
+import { copyOf } from '../state/state-codec.ts'
+import { jitteredMs, pause } from '../timeout.ts'
 import { isConflict } from './conflicts.ts'
 import { decideGroup, type Entry, type Job } from './decide-group.ts'
 import type { StateAt } from './decided-command.ts'
-import type { Engine } from './engine.ts'
 import type { Execution, Settled } from './execution.ts'
 import { failUnlessRemembered, recall } from './idempotency.ts'
-import { loadAggregate } from './load-aggregate.ts'
 import { toRecorded } from './prepare-events.ts'
-import { copyOf } from './state-codec.ts'
-import { jitteredMs, pause } from './timeout.ts'
 
 /** Committed state that is kept. */
 export interface WarmState extends StateAt {

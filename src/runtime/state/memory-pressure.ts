@@ -1,7 +1,7 @@
 /** Watches how full the heap is, so that warm state gives way before the process runs out of memory. */
-import type { Clock } from '../core/clock.ts'
-import type { PressureLevel } from '../core/observer.ts'
-import type { Engine } from './engine.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { PressureLevel } from '../../core/observer.ts'
+import type { Engine } from '../engine.ts'
 
 /** How much of the heap is used; `undefined` where the runtime cannot tell. */
 export type HeapProbe = () => { readonly usedBytes: number; readonly limitBytes: number } | undefined

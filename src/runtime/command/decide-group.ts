@@ -1,12 +1,12 @@
 /** The first half of a group's life: each command decided on the state that all its predecessors lead to. */
-import type { AnyAggregate } from '../core/aggregate.ts'
-import { expectationHolds } from '../core/check-append.ts'
-import { violated } from '../core/judge-append.ts'
+import type { AnyAggregate } from '../../core/aggregate.ts'
+import { expectationHolds } from '../../core/check-append.ts'
+import { violated } from '../../core/judge-append.ts'
+import type { Engine } from '../engine.ts'
+import { settlesWithin, unlessAbandoned } from '../timeout.ts'
 import { type Basis, type DecidedCommand, type StateAt, toDecided, withoutEvents } from './decided-command.ts'
-import type { Engine } from './engine.ts'
 import { check, contextOf, decide, type Execution, type Settled } from './execution.ts'
 import { entryForError } from './idempotency.ts'
-import { settlesWithin, unlessAbandoned } from './timeout.ts'
 
 /** A command that waits for its stream. */
 export interface Job {

@@ -1,13 +1,13 @@
 /** Reading the rows of a view: one by its key, or a sorted page of them. */
-import { type Duration, toCount, toMs } from '../core/duration.ts'
-import { DefinitionError, UnsupportedError, ValidationError } from '../core/errors.ts'
-import { fromJson } from '../core/json.ts'
-import type { AnyProjection, IndexType } from '../core/projection.ts'
-import type { Comparison, Scalar, ViewCursor, ViewDefinition } from '../core/view-store.ts'
-import { awaitPosition } from './await-position.ts'
-import type { Engine } from './engine.ts'
-import { viewDefinitionOf } from './prepare-store.ts'
-import { withPatience } from './timeout.ts'
+import { type Duration, toCount, toMs } from '../../core/duration.ts'
+import { DefinitionError, UnsupportedError, ValidationError } from '../../core/errors.ts'
+import { fromJson } from '../../core/json.ts'
+import type { AnyProjection, IndexType } from '../../core/projection.ts'
+import type { Comparison, Scalar, ViewCursor, ViewDefinition } from '../../core/view-store.ts'
+import type { Engine } from '../engine.ts'
+import { viewDefinitionOf } from '../prepare-store.ts'
+import { awaitPosition } from '../read/await-position.ts'
+import { withPatience } from '../timeout.ts'
 
 /** What a field of the type `T` can be compared with. */
 export type Where<T> =

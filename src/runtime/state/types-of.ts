@@ -1,6 +1,6 @@
 /** An aggregate's event types by name, gathered once. */
-import type { AnyAggregate } from '../core/aggregate.ts'
-import type { EventTypes } from '../core/event-codec.ts'
+import type { AnyAggregate } from '../../core/aggregate.ts'
+import type { EventTypes } from '../../core/event-codec.ts'
 
 const gathered = new WeakMap<AnyAggregate, EventTypes>()
 
