@@ -3,6 +3,7 @@ import type { AnyCommand } from '../core/command.ts'
 import { DefinitionError } from '../core/errors.ts'
 import type { EventStore } from '../core/event-store.ts'
 import type { AppOptions } from './app.ts'
+import { assertNode } from './assert-node.ts'
 import { makeBackground } from './background.ts'
 import { makeCounters } from './counters.ts'
 import { gatherDefinitions, type ListOrModule, type SomeProjection } from './definitions.ts'
@@ -16,6 +17,7 @@ export type AnyAppOptions = AppOptions<EventStore, ListOrModule<AnyCommand>, Lis
 
 /** @throws DefinitionError (`ES_DEFINITION`), UnsupportedError (`ES_UNSUPPORTED`) */
 export function makeEngine(options: AnyAppOptions): Engine {
+  assertNode()
   const { store, authorize, validate, clock = systemClock, nodeId, observer = [], random = Math.random } = options
   if (typeof store?.append !== 'function') throw new DefinitionError('createApp needs a store, e.g. memory() or sqlite(file).')
   if (nodeId !== undefined && !(Number.isInteger(nodeId) && nodeId >= 0 && nodeId <= 0xffff_ffff)) {
