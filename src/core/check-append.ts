@@ -21,16 +21,31 @@ export function checkAppend(request: AppendRequest): void {
     throw new TooLargeError(`An append to ${request.stream}`, events.length, appendLimits.events, 'events')
   let size = 0
   for (const event of events) {
-    if (!event.id) throw new ValidationError(`An event for ${request.stream}`, [{ message: 'has no id', path: ['id'] }])
-    if (!event.type) throw new ValidationError(`An event for ${request.stream}`, [{ message: 'has no type', path: ['type'] }])
+    for (const path of ['id', 'type'] as const) {
+      if (!event[path]) throw new ValidationError(`An event for ${request.stream}`, [{ message: `has no ${path}`, path: [path] }])
+      if (!event[path].isWellFormed())
+        throw new ValidationError(`An event for ${request.stream}`, [{ message: notWellFormed, path: [path] }])
+    }
     size += event.data.length + event.metadata.length
     if (event.tags.length > 0) checkTags(event.type, event.tags)
   }
   if (size > appendLimits.bytes) throw new TooLargeError(`An append to ${request.stream}`, size, appendLimits.bytes, 'characters of JSON')
-  if (idempotency && (idempotency.key.length === 0 || idempotency.key.length > appendLimits.keyLength)) {
-    throw new ValidationError('An idempotency key', [`it must have 1–${appendLimits.keyLength} characters`])
+  if (idempotency) assertIdempotencyKey(idempotency.key)
+  for (const { key } of request.views ?? []) {
+    if (!key.isWellFormed()) throw new ValidationError('The key of a row', [notWellFormed])
   }
 }
+
+/** @throws ValidationError */
+export function assertIdempotencyKey(key: unknown): asserts key is string {
+  if (typeof key === 'string' && key.length > 0 && key.length <= appendLimits.keyLength && key.isWellFormed()) return
+  throw new ValidationError('idempotencyKey', [
+    `it must be text of 1–${appendLimits.keyLength} characters, without half of a surrogate pair`,
+  ])
+}
+
+/** Stores that keep UTF-8 could not tell one such text from another. */
+const notWellFormed = 'it has half of a surrogate pair'
 
 /** What a satisfied or violated expectation comes to. */
 export function expectationHolds(expected: ExpectedVersion, actual: number): boolean {
@@ -57,7 +72,7 @@ export function assertExpectedVersion(expected: ExpectedVersion, of: string): vo
 function checkTags(type: string, tags: readonly string[]): void {
   if (tags.length > appendLimits.tags) throw new TooLargeError(`An event ${type}`, tags.length, appendLimits.tags, 'tags')
   for (const tag of tags) {
-    if (typeof tag !== 'string' || tag.length === 0 || tag.length > appendLimits.tagLength) {
+    if (typeof tag !== 'string' || tag.length === 0 || tag.length > appendLimits.tagLength || !tag.isWellFormed()) {
       throw new ValidationError(`Tags of ${type}`, [`a tag is text of 1–${appendLimits.tagLength} characters, not ${JSON.stringify(tag)}`])
     }
   }

@@ -4,6 +4,10 @@
 export interface Clock {
   /** Milliseconds since 1970; may go back when the system's clock is set. */
   now(): number
-  /** Calls back once after `ms` milliseconds; never keeps the process alive. Returns how to cancel. */
-  after(ms: number, callback: () => void): () => void
+  /**
+   * Calls back once after `ms` milliseconds. Returns how to cancel.
+   *
+   * @param keepAlive  whether a process that has nothing else to do waits for it; default no.
+   */
+  after(ms: number, callback: () => void, keepAlive?: boolean): () => void
 }

@@ -10,7 +10,7 @@ const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
 
 /** Refuses what is not a tenant id: printable text of at most 255 characters; `''` is the default tenant. @throws ValidationError */
 export function assertTenant(tenant: unknown): void {
-  if (typeof tenant === 'string' && tenant.length <= 255 && !unprintable.test(tenant)) return
+  if (typeof tenant === 'string' && tenant.length <= 255 && isPrintable(tenant)) return
   throw new ValidationError('tenant', [`it must be printable text of at most 255 characters, not ${JSON.stringify(tenant)}`])
 }
 
@@ -36,7 +36,7 @@ export function assertStreamName(name: string): void {
   if (hyphen === name.length - 1) throw new StreamNameError(name, 'the id after the hyphen is empty.')
   if (name.length > longestStreamName)
     throw new StreamNameError(`${name.slice(0, 40)}…`, `it has more than ${longestStreamName} characters.`)
-  if (unprintable.test(name)) throw new StreamNameError(name, 'it has unprintable characters.')
+  if (!isPrintable(name)) throw new StreamNameError(name, 'it has unprintable characters.')
 }
 
 /** Refuses a category name that could not start a stream name. */
@@ -53,4 +53,9 @@ export function categoryOf(stream: string): string {
 /** The part after the first hyphen: the aggregate's own id. */
 export function subjectOf(stream: string): string {
   return stream.slice(stream.indexOf('-') + 1)
+}
+
+/** No control characters, and no half of a surrogate pair: stores that keep UTF-8 could not tell one from another. */
+export function isPrintable(text: string): boolean {
+  return !unprintable.test(text) && text.isWellFormed()
 }

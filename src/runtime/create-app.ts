@@ -80,7 +80,9 @@ function makeApp(parts: Parts, tenant: string) {
     },
     async *events(options: EventsOptions = {}) {
       await during('events', async () => {})
-      yield* readEvents(engine, tenant, options)
+      // A live reader ends with the app. Another one must not end early as if that were all: the store refuses it.
+      const signals = [...(options.signal ? [options.signal] : []), ...(options.live ? [lifecycle.stopping] : [])]
+      yield* readEvents(engine, tenant, signals.length > 0 ? { ...options, signal: AbortSignal.any(signals) } : options)
     },
     view(projection: AnyProjection) {
       if (!engine.definitions.views.includes(projection)) {

@@ -4,6 +4,7 @@ import type { EventStore } from '../core/event-store.ts'
 import type { IdSource } from '../core/ids.ts'
 import type { Observer, Signal } from '../core/observer.ts'
 import type { Background } from './background.ts'
+import type { Lanes } from './command/lanes.ts'
 import type { Counters } from './counters.ts'
 import type { Definitions } from './definitions.ts'
 import type { Settings } from './settings.ts'
@@ -22,6 +23,7 @@ export interface Engine {
   readonly tell: ((signal: Signal) => void) | undefined
   readonly counters: Counters
   readonly background: Background
+  readonly lanes: Lanes
   readonly views: TransactionalViews
   readonly fallbacks: Fallbacks
 }

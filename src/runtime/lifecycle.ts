@@ -1,18 +1,22 @@
 /** The life of an app: the store is prepared before the first call, and stopping waits for the last one. */
 import { StoppedError } from '../core/errors.ts'
 import { assertOutside } from './command/transactions.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, report } from './engine.ts'
 import { prepareStore } from './prepare-store.ts'
 
 /** The life of one app. */
 export interface Lifecycle {
   /** Settles when the store is prepared. @throws StoppedError (`ES_STOPPED`) */
   ready(): Promise<void>
+  /** Aborts when stopping begins: for reading that would go on for ever. */
+  readonly stopping: AbortSignal
   /** Makes a call of the app: on a prepared store, not inside a transaction of its own, and before the end of `stop`. */
   during<T>(what: string, call: () => Promise<T>): Promise<T>
   /** @throws NestedTransactionError (`ES_NESTED_TRANSACTION`) inside a transaction of its own, which it would wait for. */
   stop(keepStore: boolean): Promise<void>
 }
+
+const forgetEveryMs = 60 * 60 * 1000
 
 /** @param drain  settles when nothing runs behind the calls any more. */
 export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifecycle {
@@ -20,10 +24,11 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
   let stopped: Promise<void> | undefined
   let running = 0
   let lastOneLeft = () => {}
+  let cancelForgetting = () => {}
+  const stopping = new AbortController()
 
-  async function ready(): Promise<void> {
-    if (stopped) throw new StoppedError('The app')
-    prepared ??= prepareStore(engine)
+  async function prepare(): Promise<void> {
+    prepared ??= prepareStore(engine).then(forgetExpired)
     try {
       await prepared
     } catch (error) {
@@ -32,13 +37,27 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
     }
   }
 
+  /** Outcomes under idempotency keys are kept for some days; what is older goes now and then, in the background. */
+  function forgetExpired(): void {
+    engine.background.run(
+      async () => void (await engine.store.forgetExpired(engine.clock.now())),
+      (error) => report('forgetting expired idempotency keys failed', error),
+    )
+    cancelForgetting = engine.clock.after(forgetEveryMs, forgetExpired)
+  }
+
   return {
-    ready,
+    async ready() {
+      if (stopped) throw new StoppedError('The app')
+      await prepare()
+    },
+    stopping: stopping.signal,
     async during(what, call) {
       assertOutside(engine, what)
-      await ready()
+      if (stopped) throw new StoppedError('The app')
       running++
       try {
+        await prepare()
         return await call()
       } finally {
         if (--running === 0) lastOneLeft()
@@ -47,6 +66,8 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
     stop(keepStore) {
       assertOutside(engine, 'stop')
       stopped ??= (async () => {
+        stopping.abort()
+        cancelForgetting()
         if (running > 0) {
           await new Promise<void>((resolve) => {
             lastOneLeft = resolve

@@ -5,6 +5,7 @@ import type { EventStore } from '../core/event-store.ts'
 import type { AppOptions } from './app.ts'
 import { assertNode } from './assert-node.ts'
 import { makeBackground } from './background.ts'
+import { makeLanes } from './command/lanes.ts'
 import { makeCounters } from './counters.ts'
 import { gatherDefinitions, type ListOrModule, type SomeProjection } from './definitions.ts'
 import { type Engine, tellAll } from './engine.ts'
@@ -41,6 +42,7 @@ export function makeEngine(options: AnyAppOptions): Engine {
     tell: tellAll(typeof observer === 'function' ? [observer] : observer),
     counters: makeCounters(),
     background: makeBackground(),
+    lanes: makeLanes(),
     views: makeTransactionalViews(definitions.views, definitions.tables, store.views, settings.warmRows),
     fallbacks: { authorize, validate },
   }

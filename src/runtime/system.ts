@@ -2,13 +2,13 @@
 import type { Clock } from '../core/clock.ts'
 import { hybridLogicalIds, type IdSource } from '../core/ids.ts'
 
-/** The wall clock; its timers never keep the process alive. */
+/** The wall clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  after(ms, callback) {
+  after(ms, callback, keepAlive = false) {
     // The longest delay of a timer; a longer one would fire at once.
     const timer = setTimeout(callback, Math.min(ms, 2 ** 31 - 1))
-    timer.unref?.()
+    if (!keepAlive) timer.unref?.()
     return () => clearTimeout(timer)
   },
 }

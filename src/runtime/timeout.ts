@@ -30,7 +30,8 @@ export function withPatience<T>(
       reject(error)
     }
     const onAbort = () => stopWaiting(signal?.reason)
-    const cancelTimer = timeoutMs === undefined ? () => {} : clock.after(timeoutMs, () => stopWaiting(new TimedOutError(what, timeoutMs)))
+    const timesUp = () => stopWaiting(new TimedOutError(what, timeoutMs as number))
+    const cancelTimer = timeoutMs === undefined ? () => {} : clock.after(timeoutMs, timesUp, true)
     const done = () => {
       cancelTimer()
       signal?.removeEventListener('abort', onAbort)

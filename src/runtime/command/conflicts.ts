@@ -13,18 +13,26 @@ export function isConflict(error: DacapoError): boolean {
 /**
  * Tries until there is no conflict, with full jitter in between.
  *
+ * @param lane     whom it conflicts with in this process; absent inside a transaction, which must not wait for anybody outside.
  * @param tryOnce  answers with the conflict it met, or with its result.
  * @throws the last conflict, after `attempts`.
  */
 export async function untilNoConflict<T>(
-  { settings, random, counters }: Engine,
+  { settings, random, counters, lanes }: Engine,
+  lane: string | undefined,
   tryOnce: (attempt: number) => Promise<{ readonly conflict: DacapoError } | { readonly value: T }>,
 ): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    const outcome = await tryOnce(attempt)
-    if ('value' in outcome) return outcome.value
-    counters.conflicts++
-    if (attempt >= settings.attempts) throw outcome.conflict
-    await pause(jitteredMs(attempt, settings.backoffMs, settings.longestBackoffMs, random))
+  let leave = () => {}
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await tryOnce(attempt)
+      if ('value' in outcome) return outcome.value
+      counters.conflicts++
+      if (attempt >= settings.attempts) throw outcome.conflict
+      if (attempt === 1 && lane !== undefined) leave = await lanes.enter(lane)
+      else await pause(jitteredMs(attempt, settings.backoffMs, settings.longestBackoffMs, random))
+    }
+  } finally {
+    leave()
   }
 }

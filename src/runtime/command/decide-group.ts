@@ -11,6 +11,8 @@ import { entryForError } from './idempotency.ts'
 /** A command that waits for its stream. */
 export interface Job {
   readonly execution: Execution
+  /** Runs user code in the asynchronous context of the caller: its AsyncLocalStorage, not that of whoever woke the stream. */
+  readonly inContext: <T>(run: () => T) => T
   readonly resolve: (settled: Settled) => void
   readonly reject: (error: unknown) => void
   /** How often it was decided and then met a conflict. */
@@ -56,7 +58,8 @@ export async function decideGroup(
       const { abandoned } = execution
       abandoned?.throwIfAborted()
       const context = contextOf(execution, at.state, engine.clock.now())
-      const checks = slowChecks && slowChecks.state === at.state ? slowChecks.done : check(execution, context, engine.fallbacks)
+      const checks =
+        slowChecks && slowChecks.state === at.state ? slowChecks.done : job.inContext(() => check(execution, context, engine.fallbacks))
       if (checks) {
         // Only the first of a group may take its time: nobody was decided before it, so nobody waits for it.
         if (entries.length > 0 && !(await settlesWithin(checks, engine.settings.groupPatienceMs))) {
@@ -65,7 +68,7 @@ export async function decideGroup(
         }
         await unlessAbandoned(abandoned, () => checks)
       }
-      const entry = { ...decideOne(engine, execution, context, basis), job }
+      const entry = { ...job.inContext(() => decideOne(engine, execution, context, basis)), job }
       entries.push(entry)
       at = entry
       engine.tell?.({ signal: 'aggregate.execute.stop', ...signal, version: at.version, events: entry.decided.length, warm })

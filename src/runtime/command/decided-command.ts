@@ -2,8 +2,9 @@
 import type { AnyEventType, DomainEvent } from '../../core/event.ts'
 import type { AppendRequest, IdempotencyEntry } from '../../core/event-store.ts'
 import { type AnyEvolvers, step } from '../../core/fold.ts'
+import { fromJson, toJson } from '../../core/json.ts'
 import type { DecidedEvent } from '../../core/recorded-event.ts'
-import { isRejection, type Rejection } from '../../core/rejection.ts'
+import { isRejection, type Rejection, reject } from '../../core/rejection.ts'
 import type { Engine } from '../engine.ts'
 import type { TransactionalViews, ViewWork } from '../view/transactional-views.ts'
 import type { Execution } from './execution.ts'
@@ -49,8 +50,9 @@ export function toDecided(
 ): DecidedCommand {
   const { idempotency, tenant, command } = execution
   if (isRejection(decision)) {
-    const remember = idempotency && entryForRejection(idempotency, decision, command.command)
-    return withoutEvents(execution, basis, { kind: 'no', rejection: decision }, remember)
+    const rejection = ownRejection(decision, command.command)
+    const remember = idempotency && entryForRejection(idempotency, rejection, command.command)
+    return withoutEvents(execution, basis, { kind: 'no', rejection }, remember)
   }
   if (decision.length === 0) {
     return withoutEvents(execution, basis, { kind: 'nothing' }, idempotency && entryForNothing(idempotency, basis.version))
@@ -74,6 +76,12 @@ export function toDecided(
     },
     views: work,
   }
+}
+
+/** Its details may be a part of the warm state, which the caller must not get its hands on. */
+function ownRejection({ code, details }: Rejection, command: string): Rejection {
+  if (details === undefined) return reject(code)
+  return reject(code, fromJson(toJson(details, `details of the rejection ${code} of ${command}`)))
 }
 
 /** An answer that writes no events, only perhaps itself under its key. */

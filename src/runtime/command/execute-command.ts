@@ -9,7 +9,7 @@ import type { AnyCall, AnyCommand, MaybePromise } from '../../core/command.ts'
 import { type Duration, toMs } from '../../core/duration.ts'
 import { DacapoError, DefinitionError, UnsupportedError, ValidationError } from '../../core/errors.ts'
 import type { DomainEvent } from '../../core/event.ts'
-import { appendLimits, type EventStore, type ExpectedVersion } from '../../core/event-store.ts'
+import type { EventStore, ExpectedVersion } from '../../core/event-store.ts'
 import { fromJson, toJson } from '../../core/json.ts'
 import type { Metadata } from '../../core/metadata.ts'
 import type { Outcome } from '../../core/outcome.ts'
@@ -200,7 +200,7 @@ async function toExecution(
     metadata: fromJson(metadataText) as Metadata,
     metadataText,
     expectedVersion,
-    idempotency: idempotencyKey === undefined ? undefined : toKey(assertKey(idempotencyKey), name, given.input, expiresAt),
+    idempotency: idempotencyKey === undefined ? undefined : toKey(idempotencyKey, name, given.input, expiresAt),
     returnState,
     trusted,
     abandoned,
@@ -262,9 +262,4 @@ function assertAsking(asking: Asking | undefined, command: string): asserts aski
   if (asking.waitFor !== undefined) {
     throw new UnsupportedError('waitFor needs the subscription engine, which this version does not have yet.')
   }
-}
-
-function assertKey(key: string): string {
-  if (typeof key === 'string' && key.length > 0 && key.length <= appendLimits.keyLength) return key
-  throw new ValidationError('idempotencyKey', [`it must have 1–${appendLimits.keyLength} characters`])
 }

@@ -1,4 +1,5 @@
 /** Outcomes under idempotency keys: what is kept in the append's own commit, and how it becomes an answer again. */
+import { assertIdempotencyKey } from '../../core/check-append.ts'
 import { ForbiddenError, IdempotencyMismatchError } from '../../core/errors.ts'
 import { decodeEvent } from '../../core/event-codec.ts'
 import type { EventStore, IdempotencyEntry, RememberedOutcome } from '../../core/event-store.ts'
@@ -45,8 +46,9 @@ export function entryForReturn(key: IdempotencyKey, value: unknown): Idempotency
   return toEntry(key, { kind: 'returned', value: value === undefined ? null : value })
 }
 
-/** The key of a request; two requests are the same when command and input are. */
+/** The key of a request; two requests are the same when command and input are. @throws ValidationError */
 export function toKey(key: string, command: string, input: unknown, expiresAt: number): IdempotencyKey {
+  assertIdempotencyKey(key)
   return { key, hash: hash53(`${command}\n${sortedText(input)}`), expiresAt }
 }
 

@@ -6,7 +6,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { AnyAggregate } from '../../core/aggregate.ts'
 import { type Duration, toMs } from '../../core/duration.ts'
-import { CommandRejectedError, ForbiddenError, NestedTransactionError, UnsupportedError, ValidationError } from '../../core/errors.ts'
+import { CommandRejectedError, ForbiddenError, NestedTransactionError, UnsupportedError } from '../../core/errors.ts'
 import type { DomainEvent } from '../../core/event.ts'
 import type { AppendResult, RememberedOutcome, StoreTransaction } from '../../core/event-store.ts'
 import type { Outcome } from '../../core/outcome.ts'
@@ -82,8 +82,7 @@ export async function runTransaction(
   const { store, clock, settings } = engine
   if (!store.transaction) throw new UnsupportedError(`The ${store.name} store has no transactions.`)
   const { idempotencyKey, input = null, timeout, signal } = options
-  const key =
-    idempotencyKey === undefined ? undefined : toKey(assertText(idempotencyKey), 'transaction', input, clock.now() + settings.keepOutcomeMs)
+  const key = idempotencyKey === undefined ? undefined : toKey(idempotencyKey, 'transaction', input, clock.now() + settings.keepOutcomeMs)
   const remembered = key && (await store.remembered(scope.tenant, key.key))
   if (key && remembered) return recallTransaction(key, remembered)
   const begin = store.transaction
@@ -223,9 +222,4 @@ function toTransactionOutcome(outcome: Outcome<DomainEvent, Rejection>): Outcome
   const { position: _, events, ...receipt } = outcome.receipt
   const decided = (events as readonly RecordedEvent[]).map(({ position, recordedAt, ...event }) => event)
   return { ok: true, receipt: { ...receipt, events: decided } }
-}
-
-function assertText(key: string): string {
-  if (typeof key === 'string' && key.length > 0 && key.length <= 512) return key
-  throw new ValidationError('idempotencyKey', ['it must have 1–512 characters'])
 }

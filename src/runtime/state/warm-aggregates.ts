@@ -90,15 +90,28 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
     }
   }
 
+  /** A text that cannot be read any more is no loss: the stream is cold then, and loads again. */
+  function wake({ aggregate, tenant, stream }: StreamWorker, asleep: NonNullable<Resident['asleep']>): WarmState | undefined {
+    const { text, version, snapshotVersion } = asleep
+    try {
+      return { state: stateCodecOf(aggregate).decode(text), version, snapshotVersion }
+    } catch (error) {
+      tell?.({ signal: 'snapshot.failed', tenant, stream, version, error })
+      return undefined
+    }
+  }
+
   function passivate(id: string, { worker, asleep }: Resident, reason: 'idle' | 'memory' | 'stop'): void {
     residents.delete(id)
     const { tenant, stream, aggregate } = worker
-    const state = asleep ? wake(aggregate, asleep) : worker.warm
-    if (!state) return
-    const policy = snapshotPolicyOf(engine, aggregate)
+    const { version, snapshotVersion = 0 } = asleep ?? worker.warm ?? { version: 0 }
+    if (version === 0) return
     // Not when the app stops: thousands at once would hold it up, and the regular ones already bound the next load.
-    if (policy && reason !== 'stop' && state.version > (state.snapshotVersion ?? 0)) takeLater(engine, worker, state)
-    tell?.({ signal: 'aggregate.passivate', tenant, stream, version: state.version, reason })
+    if (snapshotPolicyOf(engine, aggregate) && reason !== 'stop' && version > snapshotVersion) {
+      const state = asleep ? wake(worker, asleep) : worker.warm
+      if (state) takeLater(engine, worker, state)
+    }
+    tell?.({ signal: 'aggregate.passivate', tenant, stream, version, reason })
   }
 
   function hibernate(id: string, resident: Resident): void {
@@ -175,9 +188,9 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
         residents.delete(id) // and in again: the map's order is the order of use
         const { worker, asleep } = resident
         if (asleep) {
-          worker.warm = wake(aggregate, asleep)
+          worker.warm = wake(worker, asleep)
           resident.asleep = undefined
-          tell?.({ signal: 'aggregate.activate', tenant, stream, version: asleep.version, from: 'hibernation' })
+          if (worker.warm) tell?.({ signal: 'aggregate.activate', tenant, stream, version: asleep.version, from: 'hibernation' })
         }
       } else {
         memory.start()
@@ -190,7 +203,7 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
     },
     peek(tenant, stream) {
       const resident = residents.get(idOf(tenant, stream))
-      return resident && (resident.asleep ? wake(resident.worker.aggregate, resident.asleep) : resident.worker.warm)
+      return resident && (resident.asleep ? wake(resident.worker, resident.asleep) : resident.worker.warm)
     },
     stateOf(tenant, stream) {
       const resident = residents.get(idOf(tenant, stream))
@@ -219,10 +232,6 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
       for (const [id, resident] of residents) passivate(id, resident, 'stop')
     },
   }
-}
-
-function wake(aggregate: AnyAggregate, { text, version, snapshotVersion }: NonNullable<Resident['asleep']>): WarmState {
-  return { state: stateCodecOf(aggregate).decode(text), version, snapshotVersion }
 }
 
 function idOf(tenant: string, stream: string): string {

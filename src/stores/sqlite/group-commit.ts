@@ -8,7 +8,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { Batch } from './batch.ts'
 import type { Connections } from './connections.ts'
-import { isFatal, storeError, TransactionLost } from './driver-errors.ts'
+import { isConstraint, isFatal, storeError, TransactionLost } from './driver-errors.ts'
 import { takeTurn, type WriteTurn } from './write-turn.ts'
 
 /** Something to do in a shared transaction. Does nothing but reading and writing there: it may be done twice. */
@@ -92,6 +92,11 @@ export function groupCommit(
             // One statement has undone everybody's work: its owner is told, the others are done again without it.
             const [lost] = group.splice(current, 1)
             lost?.reject(storeError(error, opened.file))
+          } else if (isConstraint(error) && current === group.length) {
+            // A constraint that is checked at the end only (`deferrable initially deferred`): who broke it shows when each commits alone.
+            turn.rollback()
+            await commitAlone(opened, group, error)
+            return
           } else if (careful || isFatal(error) || current === group.length) {
             throw error
           }
@@ -101,6 +106,21 @@ export function groupCommit(
           for (const { reject } of group) reject(storeError(failure, opened.file))
           return
         }
+      }
+    }
+  }
+
+  async function commitAlone(opened: Connections, group: readonly Waiting[], error: unknown): Promise<void> {
+    const [only] = group
+    if (only && group.length === 1) {
+      attemptToExplain(only, error, new Batch(opened.writer, clock))
+      return
+    }
+    for (const one of group) {
+      try {
+        await commitGroup(opened, await takeTurn(opened, limits.lockTimeoutMs), [one])
+      } catch (failure) {
+        one.reject(failure)
       }
     }
   }
@@ -134,6 +154,14 @@ function attempt({ work, resolve, reject }: Waiting, batch: Batch, careful: bool
       }
     },
   )
+}
+
+function attemptToExplain({ work, resolve, reject }: Waiting, error: unknown, batch: Batch): void {
+  try {
+    resolve(work.explain(error, batch))
+  } catch (failure) {
+    reject(failure)
+  }
 }
 
 function takeGroup(queue: Waiting[], { maxBatchRequests, maxBatchBytes }: GroupLimits): Waiting[] {

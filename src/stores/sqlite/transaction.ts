@@ -1,6 +1,6 @@
 /** A transaction of the user's own, on a handle that somebody else begins and commits. */
 import type { Clock } from '../../core/clock.ts'
-import { StoppedError } from '../../core/errors.ts'
+import { StoppedError, StoreUnavailableError } from '../../core/errors.ts'
 import type { StoreTransaction } from '../../core/event-store.ts'
 import { remembered } from './accept.ts'
 import { appendInside } from './append.ts'
@@ -15,7 +15,7 @@ import { getRow } from './views.ts'
 /**
  * @param use  gives the handle, once it is ready.
  * @param file  for messages.
- * @returns the transaction, and how to make it unusable once it has ended.
+ * @returns the transaction, and how to make it unusable once it has ended; that throws when it has ended before by itself.
  */
 export function storeTransaction(
   use: () => Handle | Promise<Handle>,
@@ -23,15 +23,19 @@ export function storeTransaction(
   clock: Pick<Clock, 'now'>,
 ): readonly [StoreTransaction, end: () => void] {
   let open = true
+  let lost: StoreUnavailableError | undefined
   let depth = 0
 
   async function on<T>(work: (handle: Handle) => T): Promise<T> {
     const handle = await use()
     if (!open) throw new StoppedError('The transaction')
+    // What came after it would commit by itself, one statement at a time.
+    if (lost) throw lost
     try {
       return work(handle)
     } catch (error) {
-      throw storeError(error, file)
+      if (!isInTransaction(handle)) lost = lostBy(error, file)
+      throw lost ?? storeError(error, file)
     }
   }
 
@@ -63,6 +67,24 @@ export function storeTransaction(
     transaction,
     () => {
       open = false
+      if (lost) throw lost
     },
   ]
+}
+
+/** Asks SQLite itself, because not every driver tells: a second BEGIN is refused only inside a transaction. */
+function isInTransaction(handle: Handle): boolean {
+  try {
+    handle.exec('BEGIN')
+  } catch {
+    return true
+  }
+  handle.exec('ROLLBACK')
+  return false
+}
+
+function lostBy(cause: unknown, file: string): StoreUnavailableError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const message = `A statement ended the whole transaction on ${file}, which is what ROLLBACK in a trigger or INSERT OR ROLLBACK does: ${why}. Nothing of it is kept.`
+  return new StoreUnavailableError('sqlite', message, { retryable: false, cause })
 }

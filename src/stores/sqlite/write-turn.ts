@@ -68,10 +68,12 @@ async function enter(gate: Gate, file: string, timeoutMs: number): Promise<() =>
 export async function inTime<T>(ended: Promise<T>, file: string, timeoutMs: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
+    // The longest delay of a timer; a longer one would fire at once.
+    const delayMs = Math.min(timeoutMs, 2 ** 31 - 1)
     timer = setTimeout(() => {
       const message = `A transaction of this process has kept ${file} for more than ${timeoutMs} ms: does it wait for a call from outside it?`
       reject(new StoreUnavailableError('sqlite', message))
-    }, timeoutMs)
+    }, delayMs)
   })
   try {
     return await Promise.race([ended, late])
