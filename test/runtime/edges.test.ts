@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { aggregate, command, createApp, event, projection, reject } from '../../src/index.ts'
+import { aggregate, command, createApp, event, projection, reject, tableProjection } from '../../src/index.ts'
 import { sqlite } from '../../src/stores/sqlite/index.ts'
-import { Account, deposit, openAccount } from '../domain/bank.ts'
+import { Account, AccountOpened, deposit, openAccount } from '../domain/bank.ts'
 import { type Given, onEveryStore } from './on-every-store.ts'
 import { ann, openBank, openWith } from './open-bank.ts'
 
@@ -148,5 +148,30 @@ test('a transaction that a statement has ended is ended: nothing that came befor
   await assert.rejects(work, { code: 'ES_STORE_UNAVAILABLE', retryable: false, message: /ended the whole transaction/ })
   assert.equal((await app.load(Account, 'a')).version, 1)
   assert.deepEqual(await app.transaction((tx) => tx.sql`select name from unique_names`), [])
+  await app.stop()
+})
+
+test('a constraint that is checked at the commit only fails the one command that broke it', async () => {
+  const owners = tableProjection('owners', {
+    events: [AccountOpened],
+    consistency: 'transactional',
+    tables: {
+      owners: 'create table if not exists owners (name text primary key references people (name) deferrable initially deferred) strict',
+    },
+    apply: (opened, sql) => sql`insert into owners values (${opened.data.owner})`,
+  })
+  const app = createApp({ store: sqlite(':memory:'), commands: [openAccount], projections: [owners] })
+  await app.transaction(async (tx) => {
+    await tx.sql`create table people (name text primary key) strict`
+    await tx.sql`insert into people values ('ann'), ('bob')`
+  })
+  const settled = await Promise.allSettled(
+    ['ann', 'nobody', 'bob'].map((owner) => app.execute(openAccount({ accountId: owner, owner }), by)),
+  )
+  assert.deepEqual(
+    settled.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
+  assert.equal((await app.load(Account, 'nobody')).exists, false)
   await app.stop()
 })
