@@ -2,6 +2,7 @@
 import type { AnyAggregate, EventsOf, StateOf } from './aggregate.ts'
 import { DefinitionError } from './errors.ts'
 import type { AnyEventType, DomainEvent } from './event.ts'
+import { assertOptions } from './options.ts'
 import type { Rejection } from './rejection.ts'
 import { assertSchema, type In, type Out, type Schema } from './schema.ts'
 
@@ -182,9 +183,17 @@ export function makeCommand(name: string, asker: Asker, stages: AnyStages, bound
   if (typeof name !== 'string' || name.length === 0) throw new DefinitionError('A command needs a name, e.g. Withdraw.')
   assertSchema(stages.input, `Command ${name}`)
   if (typeof stages.decide !== 'function') throw new DefinitionError(`Command ${name} needs decide.`)
+  assertOptions(`Command ${name}`, stages, optionsOf[boundary.kind])
   const { input, authorize, validate, decide } = stages
   const self: any = (value: unknown) => ({ kind: 'call', command: name, input: value, definition: self })
   return Object.assign(self, { kind: 'command', command: name, input, boundary, authorize, validate, decide, asker })
+}
+
+const stageOptions = ['input', 'authorize', 'validate', 'decide'] as const
+const optionsOf: Readonly<Record<CommandBoundary['kind'], readonly string[]>> = {
+  aggregate: [...stageOptions, 'id'],
+  stream: [...stageOptions, 'stream', 'events'],
+  query: [...stageOptions, 'stream', 'events', 'boundary', 'initial', 'evolve'],
 }
 
 type AnyStages = CommandStages<any, any, any, any, any>

@@ -27,6 +27,7 @@ export const errorCodes = {
   ES_UPCAST: 'a stored event could not be brought to its current schema version',
   ES_CORRUPT_STREAM: 'the stored events of a stream do not follow each other',
   ES_CLOCK_DRIFT: 'the clock is more than 60 seconds away from the newest stored event',
+  ES_SQL: 'a statement of your own failed',
   ES_STORE_UNAVAILABLE: 'the store could not be reached or written',
   ES_STORE_FORMAT: 'what is there is not a store that this version can open',
   ES_UNSUPPORTED: 'the store, or this version, cannot do it',
@@ -299,6 +300,13 @@ export class StoreUnavailableError extends DacapoError {
   constructor(store: string, message: string, options: { readonly retryable?: boolean; readonly cause?: unknown } = {}) {
     super('ES_STORE_UNAVAILABLE', message, { retryable: true, ...options })
     this.store = store
+  }
+}
+
+/** A statement of `tx.sql` failed: a mistake in it, or a constraint of your own. `cause` has the driver's error. */
+export class SqlError extends DacapoError {
+  constructor(cause: unknown) {
+    super('ES_SQL', `The statement failed: ${textOf(cause)}`, { cause })
   }
 }
 

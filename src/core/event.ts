@@ -112,8 +112,15 @@ function makeEventType(type: string, versions: readonly EventVersion[]): any {
     kind: 'event' as const,
     type,
     schemaVersion: versions.length,
-    upcast: (schema: Schema, up: (previous: any) => unknown, options?: EventOptions<any>) =>
-      makeEventType(type, [...versions, toVersion(type, schema, up, options)]),
+    upcast(schema: Schema, up: (previous: any) => unknown, options: EventOptions<any> = {}) {
+      if (latest.tags && !options.tags) {
+        // Losing them in silence would also lose what decisions guard with them.
+        throw new DefinitionError(
+          `Event ${type} had tags before this upcast and would have none now: give { tags } as the third argument; { tags: () => [] } for none.`,
+        )
+      }
+      return makeEventType(type, [...versions, toVersion(type, schema, up, options)])
+    },
     read: (data: unknown, schemaVersion: number) => readVersion(type, versions, data, schemaVersion),
     '~versions': versions,
   }) as never

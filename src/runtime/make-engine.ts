@@ -2,6 +2,7 @@
 import type { AnyCommand } from '../core/command.ts'
 import { DefinitionError } from '../core/errors.ts'
 import type { EventStore } from '../core/event-store.ts'
+import { assertOptions } from '../core/options.ts'
 import type { AppOptions } from './app.ts'
 import { assertNode } from './assert-node.ts'
 import { makeBackground } from './background.ts'
@@ -16,9 +17,30 @@ import { makeTransactionalViews } from './view/transactional-views.ts'
 /** The options of an app, their types erased. */
 export type AnyAppOptions = AppOptions<EventStore, ListOrModule<AnyCommand>, ListOrModule<SomeProjection>>
 
+const appOptions = [
+  'store',
+  'commands',
+  'projections',
+  'processes',
+  'handlers',
+  'events',
+  'middleware',
+  'authorize',
+  'validate',
+  'requireAuthorize',
+  'observer',
+  'defaults',
+  'clock',
+  'ids',
+  'nodeId',
+  'random',
+  'heap',
+] as const satisfies readonly (keyof AnyAppOptions)[]
+
 /** @throws DefinitionError (`ES_DEFINITION`), UnsupportedError (`ES_UNSUPPORTED`) */
 export function makeEngine(options: AnyAppOptions): Engine {
   assertNode()
+  assertOptions('createApp', options, appOptions)
   const { store, authorize, validate, clock = systemClock, nodeId, observer = [], random = Math.random } = options
   if (typeof store?.append !== 'function') throw new DefinitionError('createApp needs a store, e.g. memory() or sqlite(file).')
   if (nodeId !== undefined && !(Number.isInteger(nodeId) && nodeId >= 0 && nodeId <= 0xffff_ffff)) {

@@ -31,6 +31,7 @@ const each: readonly (readonly [error: errors.DacapoError, code: errors.ErrorCod
   [new errors.UpcastError('Opened', 1, 2, cause), 'ES_UPCAST', false],
   [new errors.CorruptStreamError('account-7', 3, 'a hole'), 'ES_CORRUPT_STREAM', false],
   [new errors.ClockDriftError(70_000, 60_000), 'ES_CLOCK_DRIFT', true],
+  [new errors.SqlError(new Error('syntax')), 'ES_SQL', false],
   [new errors.StoreUnavailableError('sqlite', 'busy'), 'ES_STORE_UNAVAILABLE', true],
   [new errors.StoreFormatError('sqlite', 'too new'), 'ES_STORE_FORMAT', false],
   [new errors.UnsupportedError('no sql'), 'ES_UNSUPPORTED', false],

@@ -175,3 +175,43 @@ test('a constraint that is checked at the commit only fails the one command that
   assert.equal((await app.load(Account, 'nobody')).exists, false)
   await app.stop()
 })
+
+test('a misspelt option is refused, with the one that was meant', async () => {
+  const stages = { input, id: () => 'a', decide: () => undefined }
+  assert.throws(() => command(Counter, 'Fc', { ...stages, authorise: () => false } as never), {
+    code: 'ES_DEFINITION',
+    message: 'Command Fc has no option "authorise"; did you mean authorize?',
+  })
+  const parts = { store: sqlite(':memory:'), commands: [openAccount] }
+  assert.throws(() => createApp({ ...parts, projection: [] } as never), { code: 'ES_DEFINITION', message: /did you mean projections/ })
+  const app = createApp(parts)
+  const misspelt = { actor: ann, idempotencykey: 'k' }
+  await assert.rejects(app.execute(openAccount({ accountId: 'a', owner: 'ann' }), misspelt), { message: /did you mean idempotencyKey/ })
+  await app.stop()
+})
+
+test('an actor that is none is refused, whether or not a rule looks at it', async () => {
+  const app = createApp({ store: sqlite(':memory:'), commands: [openAccount] })
+  for (const actor of ['ann', {}, { id: 'ann' }, { id: 'ann', roles: 'teller' }]) {
+    const asking = { actor } as never
+    await assert.rejects(app.execute(openAccount({ accountId: 'a', owner: 'ann' }), asking), { code: 'ES_VALIDATION', message: /roles/ })
+  }
+  await app.stop()
+})
+
+test('an upcast that would lose the tags of its event is refused', () => {
+  const Bought = event('Bought', z.object({ by: z.string() }), { tags: ({ by }) => [`by:${by}`] })
+  const next = z.object({ by: z.string(), price: z.number() })
+  const up = (old: { by: string }) => ({ ...old, price: 0 })
+  assert.throws(() => Bought.upcast(next, up), { code: 'ES_DEFINITION', message: /had tags before this upcast/ })
+  assert.equal(Bought.upcast(next, up, { tags: ({ by }) => [`by:${by}`] }).schemaVersion, 2)
+})
+
+test('a mistake in a statement of your own is told as one', async () => {
+  const app = createApp({ store: sqlite(':memory:'), commands: [openAccount] })
+  await assert.rejects(
+    app.transaction((tx) => tx.sql`selec 1`),
+    { code: 'ES_SQL', message: /syntax error/ },
+  )
+  await app.stop()
+})

@@ -12,6 +12,7 @@ import type { DomainEvent } from '../../core/event.ts'
 import type { EventStore, ExpectedVersion } from '../../core/event-store.ts'
 import { fromJson, toJson } from '../../core/json.ts'
 import type { Metadata } from '../../core/metadata.ts'
+import { assertOptions } from '../../core/options.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { Rejection } from '../../core/rejection.ts'
 import { parse } from '../../core/schema.ts'
@@ -185,7 +186,7 @@ async function toExecution(
       { message: 'there is no aggregate whose state could be returned', path: ['returnState'] },
     ])
   }
-  const actor = asker.actor ? await parse(asker.actor, given.actor, `actor of ${name}`) : given.actor
+  const actor = asker.actor ? await parse(asker.actor, given.actor, `actor of ${name}`) : plainActor(given.actor, name)
   const context = asker.context ? await parse(asker.context, given.context, `context of ${name}`) : given.context
   const metadataText = toJson({ ...given.metadata, correlationId, causationId, actor, command: name }, `metadata of ${name}`)
   const expiresAt = engine.clock.now() + engine.settings.keepOutcomeMs
@@ -254,11 +255,34 @@ function countOutcome(counters: Engine['counters'], outcome: Outcome<DomainEvent
   }
 }
 
+/** The built-in Actor, where no other type was bound with `actors`. */
+function plainActor(actor: unknown, command: string): unknown {
+  const { id, roles } = actor as { id?: unknown; roles?: unknown }
+  if (typeof id === 'string' && Array.isArray(roles) && roles.every((role) => typeof role === 'string')) return actor
+  const message = 'must be { id: string, roles: string[] }; bind another shape with actors(schema)'
+  throw new ValidationError(`actor of ${command}`, [{ message, path: [] }])
+}
+
+const askingOptions = [
+  'actor',
+  'context',
+  'metadata',
+  'correlationId',
+  'causationId',
+  'idempotencyKey',
+  'expectedVersion',
+  'signal',
+  'timeout',
+  'returnState',
+  'waitFor',
+] as const satisfies readonly (keyof Asking)[]
+
 /** An actor is always given: nobody is anonymous by accident. */
 function assertAsking(asking: Asking | undefined, command: string): asserts asking is Asking {
   if (asking?.actor === undefined || asking.actor === null) {
     throw new ValidationError(`execute ${command}`, [{ message: 'say who asks: execute(call, { actor })', path: ['actor'] }])
   }
+  assertOptions(`execute ${command}`, asking, askingOptions)
   if (asking.waitFor !== undefined) {
     throw new UnsupportedError('waitFor needs the subscription engine, which this version does not have yet.')
   }

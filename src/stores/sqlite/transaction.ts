@@ -1,11 +1,11 @@
 /** A transaction of the user's own, on a handle that somebody else begins and commits. */
 import type { Clock } from '../../core/clock.ts'
-import { StoppedError, StoreUnavailableError } from '../../core/errors.ts'
+import { DacapoError, SqlError, StoppedError, StoreUnavailableError } from '../../core/errors.ts'
 import type { StoreTransaction } from '../../core/event-store.ts'
 import { remembered } from './accept.ts'
 import { appendInside } from './append.ts'
 import { Batch, readHead } from './batch.ts'
-import { storeError } from './driver-errors.ts'
+import { isFatal, storeError } from './driver-errors.ts'
 import type { Handle } from './handle.ts'
 import { readAll, readStream } from './read.ts'
 import { runStatement } from './run-statement.ts'
@@ -47,7 +47,14 @@ export function storeTransaction(
     remembered: (tenant, key) => on((handle) => remembered(handle, tenant, key, clock.now())),
     views: { get: (tenant, view, key) => on((handle) => getRow(handle, tenant, view, key)) },
     snapshots: { latest: (tenant, stream, fingerprint, to) => on((handle) => latestSnapshot(handle, tenant, stream, fingerprint, to)) },
-    sql: (statement) => on((handle) => runStatement(handle, statement)),
+    sql: (statement) =>
+      on((handle) => {
+        try {
+          return runStatement(handle, statement)
+        } catch (error) {
+          throw DacapoError.is(error) || isFatal(error) ? error : new SqlError(error)
+        }
+      }),
     async savepoint(work) {
       const name = `dacapo_user_${++depth}`
       await on((handle) => handle.exec(`SAVEPOINT ${name}`))

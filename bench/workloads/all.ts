@@ -1,0 +1,15 @@
+/** Every workload, in the order of the table. */
+import { appendWorkloads } from './append.ts'
+import { commandWorkloads } from './command.ts'
+import { hotStream } from './hot-stream.ts'
+import { loadSnapshotWorkloads } from './load-snapshot.ts'
+import { readWorkloads } from './read.ts'
+import type { Workload } from './workload.ts'
+
+export const workloads: readonly Workload[] = [
+  ...appendWorkloads,
+  ...commandWorkloads,
+  hotStream,
+  ...readWorkloads,
+  ...loadSnapshotWorkloads,
+]
