@@ -212,7 +212,7 @@ export interface EventStore<C extends Capabilities = Capabilities> {
 
   /** The outcome kept under a key, unless it has expired. */
   remembered(tenant: string, key: string): Promise<RememberedOutcome | undefined>
-  /** Forgets expired idempotency entries; returns how many. */
+  /** Forgets expired idempotency entries; returns how many. One that only reads forgets none. */
   forgetExpired(now: number): Promise<number>
 
   readonly views: ViewStore

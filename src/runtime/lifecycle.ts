@@ -39,6 +39,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
 
   /** Outcomes under idempotency keys are kept for some days; what is older goes now and then, in the background. */
   function forgetExpired(): void {
+    if (stopped) return // stopping may have begun while the store was being prepared
     engine.background.run(
       async () => void (await engine.store.forgetExpired(engine.clock.now())),
       (error) => report('forgetting expired idempotency keys failed', error),

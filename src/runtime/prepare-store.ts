@@ -76,7 +76,7 @@ async function rebuildView(engine: Engine, projection: AnyProjection, definition
 }
 
 /** Folds a projection over a log from its beginning: what its view must hold at the end of it. */
-export async function foldLog(
+async function foldLog(
   { definitions }: Pick<Engine, 'definitions'>,
   projection: AnyProjection,
   log: AsyncIterable<LogPage>,

@@ -1,3 +1,4 @@
+/** CloudEvents in all their modes, both ways. One subject, each mode with its own rules, so the file is long. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HTTP, CloudEvent as SdkEvent } from 'cloudevents'

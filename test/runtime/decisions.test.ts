@@ -1,3 +1,4 @@
+/** Decisions, alone and racing. One subject and its many boundaries, so the file is long. */
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { createApp, decision, event, projection, type Query, reject } from '../../src/index.ts'

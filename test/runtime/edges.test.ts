@@ -215,3 +215,23 @@ test('a mistake in a statement of your own is told as one', async () => {
   )
   await app.stop()
 })
+
+onEveryStore('an app that is stopped while it prepares its store leaves nothing behind that wakes up later', async ({ store, clock }) => {
+  let waiting = 0
+  const watched = {
+    ...clock,
+    after(ms: number, callback: () => void) {
+      waiting++
+      const cancel = clock.after(ms, callback)
+      return () => {
+        waiting--
+        cancel()
+      }
+    },
+  }
+  const app = createApp({ store, clock: watched, commands: [openAccount] })
+  const prepared = app.prepare()
+  await app.stop({ keepStore: true })
+  await prepared
+  assert.equal(waiting, 0)
+})

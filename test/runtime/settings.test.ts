@@ -1,4 +1,7 @@
-/** Every option of `createApp` and of its `defaults` changes what an app does; a new option without a test here fails the walk. */
+/**
+ * Every option of `createApp` and of its `defaults` changes what an app does; a new option without a test here fails the walk.
+ * As long as the list of options.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'

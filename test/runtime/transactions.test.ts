@@ -1,3 +1,4 @@
+/** Transactions, on every store. One subject and its many ways to end, so the file is long. */
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { createApp, decision, event, reject } from '../../src/index.ts'

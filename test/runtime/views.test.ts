@@ -1,4 +1,7 @@
-/** Views: rows folded in the append's own commit, and how they are read. */
+/**
+ * Views: rows folded in the append's own commit, and how they are read.
+ * One subject, every comparison of it, so the file is long.
+ */
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { aggregate, command, createApp, event, type Projection, projection } from '../../src/index.ts'

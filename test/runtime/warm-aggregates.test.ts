@@ -1,4 +1,7 @@
-/** Warm aggregates: how many stay, how long, in which form, and that they are never the authority. */
+/**
+ * Warm aggregates: how many stay, how long, in which form, and that they are never the authority.
+ * One subject, every lifespan of it, so the file is long.
+ */
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import type { EventStore } from '../../src/core/event-store.ts'

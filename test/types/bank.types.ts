@@ -1,4 +1,7 @@
-/** What is inferred from definitions, and what must not compile. Nothing here runs: `npm run typecheck` is the test. */
+/**
+ * What is inferred from definitions, and what must not compile. Nothing here runs: `npm run typecheck` is the test.
+ * A block per topic, all on one domain, so the file is long.
+ */
 // biome-ignore-all lint/complexity/noUselessLoneBlockStatements: a block per topic
 import { type } from 'arktype'
 import {

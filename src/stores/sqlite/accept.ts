@@ -11,7 +11,7 @@ import { eventColumns, toEvent } from './rows.ts'
 import { runStatement } from './run-statement.ts'
 
 /** The events could not be written, and some of them may have been: only when they are undone can it be said why. */
-export class MustBeUndone extends Error {}
+class MustBeUndone extends Error {}
 
 /**
  * Writes a request, or says why not.

@@ -23,7 +23,7 @@ const fatal: ReadonlySet<number | undefined> = new Set([5, 6, 7, 8, 9, 10, 11, 1
 export class TransactionLost extends Error {}
 
 /** The primary result code of a driver's error; `undefined` for anything that is not one. */
-export function resultCode(error: unknown): number | undefined {
+function resultCode(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null) return undefined
   const { errcode, code, errno } = error as { errcode?: unknown; code?: unknown; errno?: unknown }
   if (typeof errcode === 'number') return errcode & 0xff // node:sqlite

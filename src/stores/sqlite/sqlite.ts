@@ -135,6 +135,7 @@ export function sqlite(source: string | SqliteDatabase, options: SqliteOptions =
     remembered: (tenant, key) => read((handle) => remembered(handle, tenant, key, clock.now())),
 
     async forgetExpired(now) {
+      if (settings.readOnly) return 0
       let count = 0
       for (;;) {
         // In pieces: millions of them in one commit would keep everybody waiting.
