@@ -24,7 +24,7 @@ const LAYERS: Record<string, readonly string[]> = {
 /** These meet adapters by dynamic import only, so that a user's install needs no driver it does not use. */
 const LAZY = ['studio', 'cli']
 
-/** Package → the one folder that may name it. A package that is not here may not be imported at all. */
+/** Package → the one folder that may name it. A package that is not here may not be imported at all, not even for its types. */
 const PACKAGES: Record<string, string> = {
   'node:sqlite': 'stores/sqlite',
   'bun:sqlite': 'stores/sqlite',
@@ -38,9 +38,6 @@ const PACKAGES: Record<string, string> = {
   ioredis: 'delivery/redis',
 }
 
-/** Type-only, so it costs nothing anywhere. */
-const TYPES_ONLY = '@standard-schema/spec'
-
 /** Folders whose index.ts is a subpath of the package: the only files that re-export. */
 const FRONT_DOOR = /^(?:(?:stores\/(?!sql\/)|delivery\/)[^/]+\/|testing\/|http\/|studio\/|telemetry\/)?index\.ts$/
 
@@ -50,7 +47,6 @@ const IMPURE_OBJECT = /^(?:process|crypto)$/
 interface Import {
   readonly specifier: string
   readonly line: number
-  readonly types: boolean
   readonly lazy: boolean
 }
 interface Finding {
@@ -92,15 +88,14 @@ function inspect(file: string, report: (line: number, sentence: string) => void)
 
   walk(program as unknown as Node, (node) => {
     const line = node.loc.start.line
-    const add = (specifier: string, how: { types?: boolean; lazy?: boolean } = {}) =>
-      imports.push({ specifier, line, types: how.types ?? false, lazy: how.lazy ?? false })
+    const add = (specifier: string, lazy = false) => imports.push({ specifier, line, lazy })
 
-    if (node.type === 'ImportDeclaration') add(node.source.value, { types: node.importKind === 'type' })
-    if (node.type === 'TSImportType') add(node.argument.value ?? node.argument.literal?.value, { types: true })
+    if (node.type === 'ImportDeclaration') add(node.source.value)
+    if (node.type === 'TSImportType') add(node.argument.value ?? node.argument.literal?.value)
     if (node.type === 'CallExpression' && node.callee.type === 'Import' && node.arguments[0]?.type === 'StringLiteral')
-      add(node.arguments[0].value, { lazy: true })
+      add(node.arguments[0].value, true)
     if (/^Export(Named|All)Declaration$/.test(node.type) && node.source) {
-      add(node.source.value, { types: node.exportKind === 'type' })
+      add(node.source.value)
       if (!FRONT_DOOR.test(file))
         report(line, 'Only the index.ts of a public folder re-exports; import the file itself where it is needed.')
     }
@@ -112,7 +107,7 @@ function inspect(file: string, report: (line: number, sentence: string) => void)
   return imports
 }
 
-function checkImport(file: string, { specifier, line, types, lazy }: Import, report: (line: number, sentence: string) => void): void {
+function checkImport(file: string, { specifier, line, lazy }: Import, report: (line: number, sentence: string) => void): void {
   const layer = layerOf(file)
   if (isRelative({ specifier })) {
     const target = resolve(file, specifier)
@@ -123,8 +118,6 @@ function checkImport(file: string, { specifier, line, types, lazy }: Import, rep
     const adapter = /^(?:stores|delivery)\//.test(other) && other !== 'stores/sql'
     if (layer === other || allowed.includes(other) || (lazy && adapter && LAZY.includes(layer))) return
     report(line, `${layer} may not import ${other}; it knows ${allowed.join(', ') || 'only itself'}.`)
-  } else if (specifier === TYPES_ONLY) {
-    if (!types) report(line, `${specifier} holds types only: use \`import type\`.`)
   } else {
     const name = specifier.match(/^(?:node:.+|@[^/]+\/[^/]+|[^/]+)/)![0]
     const home = PACKAGES[name]

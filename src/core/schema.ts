@@ -1,13 +1,26 @@
 /** Standard Schema (zod, valibot, arktype, …): parse a value, or say what is wrong with it. */
-import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { DefinitionError, type Issue, ValidationError } from './errors.ts'
 
-/** Any schema that implements the Standard Schema interface. */
-export type Schema<I = any, O = I> = StandardSchemaV1<I, O>
+/** Any schema that implements version 1 of Standard Schema. It stands here in full, so that the package depends on no other. */
+export interface Schema<I = any, O = I> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => Validated<O> | Promise<Validated<O>>
+    /** Carries the types; there need be nothing at run time. */
+    readonly types?: { readonly input: I; readonly output: O } | undefined
+  }
+}
+type Validated<O> = { readonly value: O; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] }
+interface SchemaIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
 /** What a caller gives to a schema. */
-export type In<S extends Schema> = StandardSchemaV1.InferInput<S>
+export type In<S extends Schema> = NonNullable<S['~standard']['types']>['input']
 /** What a schema makes of it. */
-export type Out<S extends Schema> = StandardSchemaV1.InferOutput<S>
+export type Out<S extends Schema> = NonNullable<S['~standard']['types']>['output']
 
 /**
  * Parses a value; the schema may be asynchronous. A schema that is not stays synchronous: no promise, no turn lost.
@@ -42,12 +55,12 @@ export function assertSchema(schema: unknown, what: string): void {
   }
 }
 
-function unwrap(result: StandardSchemaV1.Result<unknown>, what: string): unknown {
+function unwrap(result: Validated<unknown>, what: string): unknown {
   if (result.issues) throw new ValidationError(what, result.issues.map(toIssue))
   return result.value
 }
 
-function toIssue(issue: StandardSchemaV1.Issue): Issue {
+function toIssue(issue: SchemaIssue): Issue {
   // Array.from: a library's own array type, with members of its own, must not travel on in an error.
   const path = Array.from(issue.path ?? [], (segment) => (typeof segment === 'object' ? segment.key : segment))
   return { message: issue.message, path: path.map((key) => (typeof key === 'number' ? key : String(key))) }

@@ -1,14 +1,18 @@
-/** The package as a user gets it: packed, installed into an empty folder, and running the first program of the README. */
+/** The package as a user gets it: packed, installed into an empty folder, alone, and then running the first program of the README. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { budgets } from '../../budgets/budgets.ts'
+import { type Packed, pack } from '../../budgets/pack.ts'
 import manifest from '../../package.json' with { type: 'json' }
 
 const repository = join(import.meta.dirname, '../..')
 const folder = mkdtempSync(join(tmpdir(), 'dacapo-user-'))
+const alone = join(folder, 'alone')
+const withZod = join(folder, 'with-zod')
 const firstProgram = /^```ts\n(.*?)^```/ms.exec(readFileSync(join(repository, 'README.md'), 'utf8'))?.[1] ?? ''
 
 function run(cwd: string, command: string, ...args: string[]): string {
@@ -17,15 +21,38 @@ function run(cwd: string, command: string, ...args: string[]): string {
   return stdout
 }
 
+/** Installs the package into an empty project. */
+function install(project: string, ...more: readonly string[]): void {
+  mkdirSync(project)
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  run(project, 'npm', 'install', '--no-audit', '--no-fund', `../${packed.filename}`, ...more)
+}
+
+let packed: Packed
+
 before(() => {
-  run(repository, 'npm', 'pack', '--ignore-scripts', '--pack-destination', folder)
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
-  writeFileSync(join(folder, 'app.ts'), firstProgram)
-  const tarball = `./${manifest.name}-${manifest.version}.tgz`
-  run(folder, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', tarball, `zod@${manifest.devDependencies.zod}`)
+  packed = pack(folder)
+  install(withZod, '--prefer-offline', `zod@${manifest.devDependencies.zod}`)
+  writeFileSync(join(withZod, 'app.ts'), firstProgram)
 })
 
 after(() => rmSync(folder, { recursive: true }))
+
+test('the package needs no other: it installs without a network, is alone in node_modules, and every entry can be imported', () => {
+  install(alone, '--offline')
+  const installed = readdirSync(join(alone, 'node_modules')).filter((name) => !name.startsWith('.'))
+  assert.deepEqual(installed, [manifest.name])
+  const entries = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json')
+  for (const entry of entries) {
+    const program = `console.log(Object.keys(await import('${join(manifest.name, entry)}')).length)`
+    assert.ok(Number(run(alone, process.execPath, '--input-type=module', '--eval', program)) > 0, entry)
+  }
+})
+
+test('the installed package keeps its budget', (t) => {
+  t.diagnostic(`${packed.unpackedSize} bytes, unpacked`)
+  assert.ok(packed.unpackedSize <= budgets.unpackedBytes, `${packed.unpackedSize} bytes; the budget is ${budgets.unpackedBytes}`)
+})
 
 test("README's first program has at most 30 lines", () => {
   assert.notEqual(firstProgram, '')
@@ -33,7 +60,7 @@ test("README's first program has at most 30 lines", () => {
 })
 
 test("README's first program runs in an empty folder that has only the package and zod", () => {
-  assert.notEqual(run(folder, process.execPath, 'app.ts').trim(), '')
+  assert.notEqual(run(withZod, process.execPath, 'app.ts').trim(), '')
 })
 
 test("README's first program type-checks against the installed package, declarations included", () => {
@@ -48,6 +75,6 @@ test("README's first program type-checks against the installed package, declarat
     typeRoots: [join(repository, 'node_modules/@types')],
     types: ['node'],
   }
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['app.ts'] }))
-  run(folder, process.execPath, join(repository, 'node_modules/typescript/bin/tsc'), '-p', folder)
+  writeFileSync(join(withZod, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['app.ts'] }))
+  run(withZod, process.execPath, join(repository, 'node_modules/typescript/bin/tsc'), '-p', withZod)
 })

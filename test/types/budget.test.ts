@@ -1,72 +1,13 @@
-/** What inference costs the compiler: a program of N aggregates, five events and five commands each, all in one app. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
 import { test } from 'node:test'
-
-/** The most type instantiations that 200 aggregates may cost. */
-const MOST_FOR_200 = 1_500_000
-/** Doubling the program may cost this much more; quadratic growth would be 4. */
-const MOST_PER_DOUBLING = 2.3
-
-const repository = join(import.meta.dirname, '../..')
-const api = join(repository, 'src/index.ts')
+import { budgets } from '../../budgets/budgets.ts'
+import { instantiations } from '../../budgets/instantiations.ts'
 
 test('inference costs no more than its budget, and grows with the program, not with its square', (t) => {
   const [at50, at100, at200] = [50, 100, 200].map(instantiations) as [number, number, number]
+  const { typeInstantiations, instantiationsPerDoubling } = budgets
   t.diagnostic(`instantiations at 50, 100 and 200 aggregates: ${at50}, ${at100}, ${at200}`)
-  assert.ok(at100 <= at50 * MOST_PER_DOUBLING, `from 50 to 100 aggregates: ${at50} → ${at100}`)
-  assert.ok(at200 <= at100 * MOST_PER_DOUBLING, `from 100 to 200 aggregates: ${at100} → ${at200}`)
-  assert.ok(at200 <= MOST_FOR_200, `${at200} instantiations at 200 aggregates; the budget is ${MOST_FOR_200}`)
+  assert.ok(at100 <= at50 * instantiationsPerDoubling, `from 50 to 100 aggregates: ${at50} → ${at100}`)
+  assert.ok(at200 <= at100 * instantiationsPerDoubling, `from 100 to 200 aggregates: ${at100} → ${at200}`)
+  assert.ok(at200 <= typeInstantiations, `${at200} instantiations at 200 aggregates; the budget is ${typeInstantiations}`)
 })
-
-/** Type checks a program of that size. Its folder is inside the repository, so that imports resolve as they do for a user. */
-function instantiations(aggregates: number): number {
-  const folder = join(repository, 'node_modules/.cache/dacapo-budget', String(aggregates))
-  mkdirSync(folder, { recursive: true })
-  try {
-    writeFileSync(join(folder, 'app.ts'), program(aggregates, relative(folder, api)))
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: join(repository, 'tsconfig.json'), include: ['app.ts'] }))
-    const tsc = join(repository, 'node_modules/typescript/bin/tsc')
-    const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', folder, '--extendedDiagnostics'], { encoding: 'utf8' })
-    assert.equal(status, 0, stdout.slice(0, 2_000))
-    return Number(/^Instantiations:\s+(\d+)$/m.exec(stdout)?.[1])
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
-function program(aggregates: number, path: string): string {
-  const names = Array.from({ length: aggregates }, (_, i) => `A${i}`)
-  return [
-    `import { z } from 'zod'`,
-    `import { aggregate, command, createApp, event, memory, reject } from '${path}'`,
-    ...names.map(oneAggregate),
-    `const app = createApp({ store: memory(), commands: [${names.flatMap((name) => five((c) => `${name}c${c}`)).join(', ')}] })`,
-    `const options = { actor: { id: 'ann', roles: [] } }`,
-    ...names.map((name) => `await app.execute(${name}c0({ id: '1', n: 1 }), options)`),
-  ].join('\n')
-}
-
-function oneAggregate(name: string): string {
-  return [
-    ...five((e) => `const ${name}e${e} = event('${name}e${e}', z.object({ id: z.string(), n: z.int() }))`),
-    `const ${name} = aggregate('${name}', {`,
-    `  events: [${five((e) => `${name}e${e}`).join(', ')}],`,
-    `  initial: () => ({ sum: 0 }),`,
-    `  evolve: { ${five((e) => `${name}e${e}: (state, { data }) => ({ sum: state.sum + data.n })`).join(', ')} },`,
-    `})`,
-    ...five(
-      (c) => `const ${name}c${c} = command(${name}, '${name}c${c}', {
-  input: z.object({ id: z.string(), n: z.int() }),
-  id: (input) => input.id,
-  decide: ({ state, input }) => (state.sum > input.n ? reject('TooMuch', { sum: state.sum }) : ${name}e${c}(input)),
-})`,
-    ),
-  ].join('\n')
-}
-
-function five(line: (index: number) => string): string[] {
-  return [0, 1, 2, 3, 4].map(line)
-}
