@@ -1,4 +1,4 @@
-/** The log by itself: SQLite finds the file sound, versions have no gaps, positions and times go up, heads are where events are. */
+/** The log by itself: SQLite finds the file sound, versions have no gaps, positions and times go up. */
 import { DatabaseSync } from 'node:sqlite'
 import { some } from './some.ts'
 
@@ -16,7 +16,6 @@ export function checkLog(db: string): { readonly events: number; readonly proble
     some(names('SELECT id FROM dacapo_events GROUP BY id HAVING count(*) > 1'), 'event ids are there more than once'),
     some(names(gapsInVersions), 'events do not follow the version before theirs'),
     some(names(wrongOrder), 'events do not come after the one before them'),
-    some(names(wrongHeads), 'streams are not where their events are'),
   ]
   return { events, problems: problems.filter((problem) => problem !== undefined) }
 }
@@ -33,11 +32,3 @@ const wrongOrder = `
     SELECT position, recorded_at, lag(position, 1, 0) OVER log AS before, lag(recorded_at, 1, 0) OVER log AS earlier
     FROM dacapo_events WINDOW log AS (ORDER BY position)
   ) WHERE position <> before + 1 OR recorded_at < earlier`
-
-const wrongHeads = `
-  WITH heads AS (
-    SELECT stream, max(version) AS version, min(position) AS first_position, max(position) AS last_position FROM dacapo_events GROUP BY stream
-  )
-  SELECT coalesce(heads.stream, streams.stream) FROM heads FULL JOIN dacapo_streams AS streams ON streams.stream = heads.stream
-  WHERE (heads.version, heads.first_position, heads.last_position)
-    IS NOT (streams.version, streams.first_position, streams.last_position)`

@@ -29,9 +29,15 @@ export function encodeEvent(type: AnyEventType, event: DomainEvent, id: string, 
 
 /** A stored event as user code sees it, its data brought to the current schema version. */
 export function decodeEvent(type: AnyEventType | undefined, stored: StoredEvent): RecordedEvent {
-  const { recordedAt, position } = stored
-  const decided = decodeDecided(type, stored, fromJson(stored.metadata) as Metadata)
-  return { ...decided, position, recordedAt: new Date(recordedAt) }
+  return decodeRecorded(type, stored, fromJson(stored.metadata) as Metadata)
+}
+
+/** The same with its metadata decoded before. */
+export function decodeRecorded(type: AnyEventType | undefined, stored: StoredEvent, metadata: Metadata): RecordedEvent {
+  const event = decodeDecided(type, stored, metadata) as { -readonly [K in keyof RecordedEvent]: RecordedEvent[K] }
+  event.position = stored.position
+  event.recordedAt = new Date(stored.recordedAt)
+  return event
 }
 
 /** The same before the store has numbered it. */

@@ -29,29 +29,19 @@ const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 export function hybridLogicalIds({ now, random32, nodeId }: IdParts): IdSource {
   let lastMs = 0
   let counter = 0
+  let time = ''
   return {
     next() {
       const ms = now()
-      if (ms > lastMs) {
-        lastMs = ms
+      if (ms > lastMs || ++counter > 0xfff) {
+        lastMs = Math.max(ms, lastMs + 1)
         counter = 0
-      } else if (++counter > 0xfff) {
-        lastMs++
-        counter = 0
+        time = timePart(lastMs)
       }
-      const high = Math.floor(lastMs / 0x1_0000)
-      const low = lastMs % 0x1_0000
       const middle = nodeId === undefined ? random32() : nodeId
       const tail = random32()
       return (
-        byte(high >>> 24) +
-        byte(high >>> 16) +
-        byte(high >>> 8) +
-        byte(high) +
-        '-' +
-        byte(low >>> 8) +
-        byte(low) +
-        '-' +
+        time +
         byte(0x70 | (counter >>> 8)) +
         byte(counter) +
         '-' +
@@ -67,6 +57,12 @@ export function hybridLogicalIds({ now, random32, nodeId }: IdParts): IdSource {
       )
     },
   }
+}
+
+/** The first half of an id, the same for a whole millisecond. */
+function timePart(ms: number): string {
+  const digits = Math.floor(ms).toString(16).padStart(12, '0')
+  return `${digits.slice(0, 8)}-${digits.slice(8)}-`
 }
 
 const byte = (value: number): string => hex[value & 0xff] as string

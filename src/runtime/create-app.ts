@@ -4,7 +4,7 @@ import type { AnyCommand } from '../core/command.ts'
 import { CommandRejectedError, DefinitionError, UnsupportedError } from '../core/errors.ts'
 import type { EventStore, ListStreamsOptions } from '../core/event-store.ts'
 import type { AnyProjection } from '../core/projection.ts'
-import { assertTenant, streamName } from '../core/stream-name.ts'
+import { assertTenant } from '../core/stream-name.ts'
 import type { TableProjection } from '../core/table-projection.ts'
 import type { App, AppOptions, CommandNames, ProjectionsIn } from './app.ts'
 import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './command/execute-command.ts'
@@ -74,15 +74,13 @@ function makeApp(parts: Parts, tenant: string) {
     },
     load: (aggregate: AnyAggregate, id: string, options: LoadOptions = {}) =>
       during('load', () => loadFor(engine, warm, aggregate, tenant, id, options)),
-    async *history(aggregate: AnyAggregate, id: string, options: HistoryOptions = {}) {
-      await during('history', async () => {})
-      yield* readHistory(engine, tenant, streamName(aggregate.name, id), options)
-    },
-    async *events(options: EventsOptions = {}) {
-      await during('events', async () => {})
+    history: (aggregate: AnyAggregate, id: string, options: HistoryOptions = {}) =>
+      readHistory(engine, tenant, aggregate, id, options, () => during('history', async () => {})),
+    events(options: EventsOptions = {}) {
       // A live reader ends with the app. Another one must not end early as if that were all: the store refuses it.
       const signals = [...(options.signal ? [options.signal] : []), ...(options.live ? [lifecycle.stopping] : [])]
-      yield* readEvents(engine, tenant, signals.length > 0 ? { ...options, signal: AbortSignal.any(signals) } : options)
+      const ending = signals.length > 0 ? { ...options, signal: AbortSignal.any(signals) } : options
+      return readEvents(engine, tenant, ending, () => during('events', async () => {}))
     },
     view(projection: AnyProjection) {
       if (!engine.definitions.views.includes(projection)) {

@@ -46,7 +46,7 @@ function wheelApp({ store, clock, tend }: Given, Wheel: Aggregate<'wheel', any, 
 
 // ── how many ──
 
-onEveryStore('the least recently used streams go when there are more than warmStreams, with a snapshot', async (given) => {
+onEveryStore('the least recently used streams go when there are more than warmStreams', async (given) => {
   const { app, turn, state, passivated } = wheelApp(given, wheel(), { defaults: { memory: { warmStreams: 2 } } })
   await turn('1')
   await turn('2')
@@ -55,8 +55,16 @@ onEveryStore('the least recently used streams go when there are more than warmSt
   assert.deepEqual(await Promise.all(['1', '2', '3'].map(state)), ['warm', 'cold', 'warm'])
   assert.deepEqual(passivated(), ['wheel-2 memory'])
   assert.equal((await app.stats()).aggregates.warm, 2)
+})
+
+onEveryStore('who makes room leaves a snapshot when a quarter of the events between two lies behind the last, else none', async (given) => {
+  const { app, turn } = wheelApp(given, wheel(undefined, { everyEvents: 12 }), { defaults: { memory: { warmStreams: 1 } } })
+  for (const id of ['2 turns', '2 turns', '3 turns', '3 turns', '3 turns', 'the last one']) await turn(id)
   await app.idle()
-  assert.equal((await given.store.snapshots.list('', 'wheel-2')).length, 1)
+  assert.deepEqual(await given.store.snapshots.list('', 'wheel-2 turns'), [])
+  const [snapshot, ...others] = await given.store.snapshots.list('', 'wheel-3 turns')
+  assert.equal(snapshot?.version, 3)
+  assert.deepEqual(others, [])
 })
 
 onEveryStore('more streams at work than may stay warm: each has one worker, and its snapshots when it is done', async (given) => {

@@ -1,4 +1,5 @@
 /** The first half of a group's life: each command decided on the state that all its predecessors lead to. */
+import type { AsyncResource } from 'node:async_hooks'
 import type { AnyAggregate } from '../../core/aggregate.ts'
 import { expectationHolds } from '../../core/check-append.ts'
 import { violated } from '../../core/judge-append.ts'
@@ -11,8 +12,8 @@ import { entryForError } from './idempotency.ts'
 /** A command that waits for its stream. */
 export interface Job {
   readonly execution: Execution
-  /** Runs user code in the asynchronous context of the caller: its AsyncLocalStorage, not that of whoever woke the stream. */
-  readonly inContext: <T>(run: () => T) => T
+  /** User code runs in the asynchronous context of its caller: its AsyncLocalStorage, not that of whoever woke the stream. */
+  readonly caller: AsyncResource
   readonly resolve: (settled: Settled) => void
   readonly reject: (error: unknown) => void
   /** How often it was decided and then met a conflict. */
@@ -59,7 +60,9 @@ export async function decideGroup(
       abandoned?.throwIfAborted()
       const context = contextOf(execution, at.state, engine.clock.now())
       const checks =
-        slowChecks && slowChecks.state === at.state ? slowChecks.done : job.inContext(() => check(execution, context, engine.fallbacks))
+        slowChecks && slowChecks.state === at.state
+          ? slowChecks.done
+          : job.caller.runInAsyncScope(() => check(execution, context, engine.fallbacks))
       if (checks) {
         // Only the first of a group may take its time: nobody was decided before it, so nobody waits for it.
         if (entries.length > 0 && !(await settlesWithin(checks, engine.settings.groupPatienceMs))) {
@@ -68,7 +71,7 @@ export async function decideGroup(
         }
         await unlessAbandoned(abandoned, () => checks)
       }
-      const entry = { ...job.inContext(() => decideOne(engine, execution, context, basis)), job }
+      const entry = { ...job.caller.runInAsyncScope(() => decideOne(engine, execution, context, basis)), job }
       entries.push(entry)
       at = entry
       engine.tell?.({ signal: 'aggregate.execute.stop', ...signal, version: at.version, events: entry.decided.length, warm })

@@ -2,7 +2,7 @@
 import type { AnyCommand } from '../../core/command.ts'
 import { DefinitionError } from '../../core/errors.ts'
 import { type AnyEventType, type DomainEvent, definitionOf } from '../../core/event.ts'
-import { decodeDecided, encodeEvent } from '../../core/event-codec.ts'
+import { decodeDecided, decodeRecorded, encodeEvent } from '../../core/event-codec.ts'
 import type { IdSource } from '../../core/ids.ts'
 import { fromJson } from '../../core/json.ts'
 import type { Metadata } from '../../core/metadata.ts'
@@ -53,10 +53,7 @@ export function toRecorded(
 ): readonly RecordedEvent[] {
   if (stored.length === 0) return []
   const metadata = fromJson(metadataText) as Metadata
-  return stored.map((event, i) => {
-    const { position, recordedAt } = event
-    return { ...decodeDecided(types[i], event, metadata), position, recordedAt: new Date(recordedAt) }
-  })
+  return stored.map((event, i) => decodeRecorded(types[i], event, metadata))
 }
 
 function typeOf(command: AnyCommand, event: DomainEvent): AnyEventType {

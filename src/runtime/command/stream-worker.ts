@@ -11,7 +11,7 @@
  *   as an attempt.
  * - Only committed state stays warm.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncResource } from 'node:async_hooks'
 import type { AnyAggregate } from '../../core/aggregate.ts'
 import type { DacapoError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
@@ -72,7 +72,8 @@ export class StreamWorker {
   /** Queues a command; settles with its outcome. */
   run(execution: Execution): Promise<Settled> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ execution, inContext: AsyncLocalStorage.snapshot(), resolve, reject, conflicts: 0 })
+      const caller = new AsyncResource('dacapo.command', { requireManualDestroy: true })
+      this.#waiting.push({ execution, caller, resolve, reject, conflicts: 0 })
       this.#running ??= this.#drain()
     })
   }

@@ -15,6 +15,7 @@ import { loadAggregate } from '../state/load-aggregate.ts'
 import { copyOf } from '../state/state-codec.ts'
 import type { WarmAggregates } from '../state/warm-aggregates.ts'
 import { withPatience } from '../timeout.ts'
+import { oneByOne } from './one-by-one.ts'
 
 /** Which state of an aggregate is asked for. Default: now, confirmed against the store. */
 export interface LoadOptions {
@@ -108,16 +109,37 @@ export async function loadFor(
 }
 
 /** The events of one stream. */
-export async function* readHistory(engine: Engine, tenant: string, stream: string, options: HistoryOptions): AsyncGenerator<RecordedEvent> {
-  assertStreamName(stream)
-  if (options.limit !== undefined) toCount(options.limit, 'limit')
-  for await (const page of engine.store.readStream(stream, { ...options, tenant })) {
-    for (const stored of page) yield decode(engine, stored)
+export function readHistory(
+  engine: Engine,
+  tenant: string,
+  aggregate: AnyAggregate,
+  id: string,
+  options: HistoryOptions,
+  ready: () => Promise<void>,
+): AsyncIterable<RecordedEvent> {
+  async function* pages() {
+    await ready()
+    if (options.limit !== undefined) toCount(options.limit, 'limit')
+    yield* engine.store.readStream(streamName(aggregate.name, id), { ...options, tenant })
   }
+  return oneByOne(pages(), (stored) => decode(engine, stored))
 }
 
 /** The log as a pull stream: nothing is read before it is asked for, so a slow reader holds up nobody. */
-export async function* readEvents(engine: Engine, tenant: string, options: EventsOptions): AsyncGenerator<RecordedEvent> {
+export function readEvents(
+  engine: Engine,
+  tenant: string,
+  options: EventsOptions,
+  ready: () => Promise<void>,
+): AsyncIterable<RecordedEvent> {
+  async function* pages() {
+    await ready()
+    yield* eventPages(engine, tenant, options)
+  }
+  return oneByOne(pages(), (stored) => decode(engine, stored), options.signal)
+}
+
+async function* eventPages(engine: Engine, tenant: string, options: EventsOptions): AsyncGenerator<readonly StoredEvent[]> {
   const { live = false, signal, limit } = options
   if (limit !== undefined) toCount(limit, 'limit')
   if (live && options.backwards) throw new ValidationError('events', ['live goes forwards: leave out backwards'])
@@ -130,11 +152,9 @@ export async function* readEvents(engine: Engine, tenant: string, options: Event
   try {
     for (;;) {
       for await (const page of pagesOf(engine, tenant, options, after, left)) {
-        for (const stored of page.events) {
-          if (signal?.aborted) return
-          yield decode(engine, stored)
-          left--
-        }
+        if (signal?.aborted) return
+        yield page.events
+        left -= page.events.length
         after = page.position
         if (left <= 0) return
       }

@@ -106,8 +106,8 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
     const { tenant, stream, aggregate } = worker
     const { version, snapshotVersion = 0 } = asleep ?? worker.warm ?? { version: 0 }
     if (version === 0) return
-    // Not when the app stops: thousands at once would hold it up, and the regular ones already bound the next load.
-    if (snapshotPolicyOf(engine, aggregate) && reason !== 'stop' && version > snapshotVersion) {
+    const policy = snapshotPolicyOf(engine, aggregate)
+    if (policy && isWorthOne(reason, version - snapshotVersion, policy.everyEvents)) {
       const state = asleep ? wake(worker, asleep) : worker.warm
       if (state) takeLater(engine, worker, state)
     }
@@ -232,6 +232,16 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
       for (const [id, resident] of residents) passivate(id, resident, 'stop')
     },
   }
+}
+
+/**
+ * Whether a state that goes gets a snapshot. Who was idle gets one. Who makes room for another may be needed again in a moment,
+ * together with thousands like it: folding a few events is less work than writing a snapshot. When the app stops, the regular ones
+ * already bound the next load.
+ */
+function isWorthOne(reason: 'idle' | 'memory' | 'stop', events: number, everyEvents: number): boolean {
+  if (reason === 'stop') return false
+  return reason === 'idle' ? events > 0 : events >= everyEvents / 4
 }
 
 function idOf(tenant: string, stream: string): string {

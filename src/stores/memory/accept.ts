@@ -3,7 +3,7 @@ import { UnsupportedError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult, RememberedOutcome } from '../../core/event-store.ts'
 import { type AppendFacts, knownEvents, refusalOf, timeOf } from '../../core/judge-append.ts'
 import type { StoredEvent } from '../../core/stored-event.ts'
-import { Layer } from './layer.ts'
+import type { Layer } from './layer.ts'
 
 /** Writes a request into a layer, or says why not; a refused one leaves the layer as it was. */
 export function accept(layer: Layer, request: AppendRequest, now: number): AppendResult {
@@ -19,23 +19,22 @@ export function accept(layer: Layer, request: AppendRequest, now: number): Appen
     return { kind: 'refused', error: new UnsupportedError('The memory store runs no SQL statements: table projections need an SQL store.') }
   }
 
-  const own = new Layer(layer)
   const before = layer.version(tenant, stream)
   const recordedAt = timeOf(request, facts)
   const written = events.map((event, i): StoredEvent => {
     const place = { tenant, stream, version: before + 1 + i, position: layer.head + 1 + i, recordedAt }
     return Object.freeze({ ...event, tags: event.tags.length > 0 ? Object.freeze([...event.tags]) : none, ...place })
   })
-  for (const event of written) own.add(event)
+  // From here on nothing can fail, so that a request is written as a whole.
+  for (const event of written) layer.add(event)
   for (const { view, key, row } of views)
-    own.setRow({ tenant, view, key, row, rowVersion: (own.row(tenant, view, key)?.rowVersion ?? 0) + 1 })
+    layer.setRow({ tenant, view, key, row, rowVersion: (layer.row(tenant, view, key)?.rowVersion ?? 0) + 1 })
   const version = before + written.length
   if (idempotency) {
     const { key, hash, outcome, expiresAt } = idempotency
     const versions = written.length > 0 ? { firstVersion: before + 1, lastVersion: version } : { firstVersion: 0, lastVersion: 0 }
-    own.remember(tenant, key, { hash, outcome, stream, ...versions, expiresAt })
+    layer.remember(tenant, key, { hash, outcome, stream, ...versions, expiresAt })
   }
-  own.settle()
   return { kind: 'appended', version, events: Object.freeze(written) }
 }
 

@@ -9,6 +9,7 @@ import type { IdempotencyEntry, RememberedOutcome, StoredEventType } from '../..
 import { matches, type Query } from '../../core/query.ts'
 import type { StoredEvent } from '../../core/stored-event.ts'
 import { categoryOf } from '../../core/stream-name.ts'
+import { inOrder } from './in-order.ts'
 import { inTenant, logIndex } from './log-index.ts'
 
 /** A row as it is kept; `row` is `null` once it is deleted, so that its row version goes on counting. */
@@ -32,9 +33,9 @@ export class Layer {
   readonly outcomes = new Map<string, KeptOutcome>()
   /** Rows by view (in a tenant), then by key. */
   readonly rows = new Map<string, Map<string, KeptRow>>()
-  /** Only the lowest layer has these: the ones above are small. */
-  readonly index = logIndex()
+  /** Only the lowest layer fills these: the ones above are small. */
   readonly types = new Map<string, StoredEventType>()
+  readonly #index = logIndex()
 
   constructor(below?: Layer) {
     this.below = below
@@ -57,13 +58,6 @@ export class Layer {
     return this.#slice(inTenant(tenant, stream), after, to)
   }
 
-  /** Events of every stream with positions above `after`, up to and including `to`. Positions have no gaps here. */
-  events(after: number, to: number): readonly StoredEvent[] {
-    const start = this.below?.head ?? 0
-    const own = this.log.slice(Math.max(after - start, 0), Math.max(to - start, 0))
-    return this.below && after < start ? [...this.below.events(after, Math.min(to, start)), ...own] : own
-  }
-
   eventById(tenant: string, id: string): StoredEvent | undefined {
     return this.#byId(inTenant(tenant, id))
   }
@@ -77,15 +71,15 @@ export class Layer {
     return this.#row(inTenant(tenant, view), key)
   }
 
+  /** Lists in the order of positions that have every event of a tenant, or of all, which matches, and others too. */
+  candidates(tenant: string | undefined, query: Query): readonly (readonly StoredEvent[])[] {
+    if (this.below) return [...this.below.candidates(tenant, query), this.log]
+    return (tenant === undefined ? undefined : this.#index.candidates(tenant, query)) ?? [this.log]
+  }
+
   /** An event above `after` that matches. */
   unseen(tenant: string, query: Query, after: number): StoredEvent | undefined {
-    const found = this.below?.unseen(tenant, query, after)
-    if (found) return found
-    const indexed = this.below ? undefined : this.index.matching(tenant, query, after)
-    if (indexed) return indexed[0]
-    for (let i = this.log.length - 1; i >= 0; i--) {
-      const event = this.log[i]!
-      if (event.position <= after) return undefined
+    for (const event of inOrder(this.candidates(tenant, query), { after, to: this.head })) {
       if (event.tenant === tenant && matches(query, event)) return event
     }
     return undefined
@@ -145,7 +139,7 @@ export class Layer {
   }
 
   #addToIndexes(event: StoredEvent): void {
-    this.index.add(event)
+    this.#index.add(event)
     const category = categoryOf(event.stream)
     const key = `${category} ${event.type}`
     const known = this.types.get(key)

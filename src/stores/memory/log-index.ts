@@ -1,6 +1,6 @@
 /** Where in the log a tag or a type occurs, so that a decision does not walk the whole of it. */
 
-import { matches, type Query, type QueryItem } from '../../core/query.ts'
+import type { Query, QueryItem } from '../../core/query.ts'
 import type { StoredEvent } from '../../core/stored-event.ts'
 
 /** One text for a name in a tenant; the length keeps `a` + `bc` apart from `ab` + `c`. */
@@ -9,8 +9,11 @@ export const inTenant = (tenant: string, name: string): string => `${tenant.leng
 /** An index over the log of one store. */
 export interface LogIndex {
   add(event: StoredEvent): void
-  /** What matches and lies above `after`, by position; `undefined` when the query has to look at every event. */
-  matching(tenant: string, query: Query, after: number): readonly StoredEvent[] | undefined
+  /**
+   * Lists, each in the order of positions, that have every event which matches, and others too; `undefined` when the query has
+   * to look at the whole log.
+   */
+  candidates(tenant: string, query: Query): readonly (readonly StoredEvent[])[] | undefined
 }
 
 /** An index of an empty log. */
@@ -18,7 +21,7 @@ export function logIndex(): LogIndex {
   const tagged = new Map<string, StoredEvent[]>()
   const typed = new Map<string, StoredEvent[]>()
 
-  function candidates(tenant: string, { types, tags }: QueryItem): readonly (readonly StoredEvent[])[] | undefined {
+  function candidatesFor(tenant: string, { types, tags }: QueryItem): readonly (readonly StoredEvent[])[] | undefined {
     if (tags && tags.length > 0)
       return [tags.map((tag) => tagged.get(inTenant(tenant, tag)) ?? []).reduce((a, b) => (b.length < a.length ? b : a))]
     if (types && types.length > 0) return types.map((type) => typed.get(inTenant(tenant, type)) ?? [])
@@ -30,18 +33,9 @@ export function logIndex(): LogIndex {
       push(typed, inTenant(event.tenant, event.type), event)
       for (const tag of event.tags) push(tagged, inTenant(event.tenant, tag), event)
     },
-    matching(tenant, query, after) {
-      if (query.length === 0) return undefined
-      const found = new Set<StoredEvent>()
-      for (const item of query) {
-        const lists = candidates(tenant, item)
-        if (!lists) return undefined
-        // From the end: what a decision has not seen is usually little.
-        for (const list of lists) {
-          for (let i = list.length - 1; i >= 0 && list[i]!.position > after; i--) if (matches([item], list[i]!)) found.add(list[i]!)
-        }
-      }
-      return [...found].sort((a, b) => a.position - b.position)
+    candidates(tenant, query) {
+      const found = query.map((item) => candidatesFor(tenant, item))
+      return found.length > 0 && found.every((lists) => lists !== undefined) ? found.flat() : undefined
     },
   }
 }

@@ -120,26 +120,31 @@ export function memory({ clock = { now: Date.now } }: MemoryOptions = {}): Event
   }
 }
 
-/** Requests one by one; those of a group share a layer, which settles only when none of them was refused. */
+/** Requests one by one. */
 function appendAll(committed: Layer, requests: readonly AppendRequest[], now: number): readonly AppendResult[] {
   const results: AppendResult[] = []
   requests.forEach((request, i) => {
-    if (results[i]) return
-    const group =
-      request.atomicGroup === undefined ? [i] : [...requests.keys()].filter((k) => requests[k]!.atomicGroup === request.atomicGroup)
-    const layer = new Layer(committed)
-    const answers: AppendResult[] = []
-    for (const k of group) {
-      const invalid = refusal(() => checkAppend(requests[k]!))
-      answers.push(invalid ? { kind: 'refused', error: invalid } : accept(layer, requests[k]!, now))
-    }
-    // The refusal of one is the refusal of all; so is the memory of one, whose request was answered with its group before.
-    const verdict =
-      group.length > 1 ? (answers.find(({ kind }) => kind === 'refused') ?? answers.find(({ kind }) => kind === 'remembered')) : undefined
-    if (!verdict) layer.settle()
-    group.forEach((k, n) => {
-      results[k] = verdict && answers[n]!.kind !== verdict.kind ? verdict : answers[n]!
-    })
+    const { atomicGroup } = request
+    if (atomicGroup === undefined) results[i] = appendOne(committed, request, now)
+    else if (!results[i]) appendGroup(committed, requests, atomicGroup, now, results)
   })
   return results
+}
+
+function appendOne(layer: Layer, request: AppendRequest, now: number): AppendResult {
+  const error = refusal(() => checkAppend(request))
+  return error ? { kind: 'refused', error } : accept(layer, request, now)
+}
+
+/** The requests of a group share a layer, which settles only when none of them was refused. */
+function appendGroup(committed: Layer, requests: readonly AppendRequest[], name: string, now: number, results: AppendResult[]): void {
+  const layer = new Layer(committed)
+  const group = [...requests.keys()].filter((i) => requests[i]!.atomicGroup === name)
+  const answers = group.map((i) => appendOne(layer, requests[i]!, now))
+  // The refusal of one is the refusal of all; so is the memory of one, whose request was answered with its group before.
+  const verdict = answers.find(({ kind }) => kind === 'refused') ?? answers.find(({ kind }) => kind === 'remembered')
+  if (!verdict) layer.settle()
+  group.forEach((i, n) => {
+    results[i] = verdict && answers[n]!.kind !== verdict.kind ? verdict : answers[n]!
+  })
 }

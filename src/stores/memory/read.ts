@@ -4,6 +4,7 @@ import { correlationIdOf } from '../../core/metadata.ts'
 import { matches } from '../../core/query.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import { categoryOf } from '../../core/stream-name.ts'
+import { inOrder, type Range } from './in-order.ts'
 import type { Layer } from './layer.ts'
 
 const defaultPageSize = 1000
@@ -42,7 +43,7 @@ export async function* readAll(layer: () => Layer, options: ReadAllOptions = {})
     const last = Math.min(to, layer().head)
     if (after >= last) return
     const size = Math.min(pageSize, left)
-    const events = take(candidates(layer(), options, after, last), options, size, backwards)
+    const events = take(layer(), options, { after, to: last, backwards }, size)
     const full = events.length === size
     const position = full ? events.at(-1)!.position : backwards ? after + 1 : last
     yield { events, position }
@@ -52,16 +53,11 @@ export async function* readAll(layer: () => Layer, options: ReadAllOptions = {})
   }
 }
 
-function candidates(layer: Layer, { tenant, query = [] }: ReadAllOptions, after: number, to: number): readonly StoredEvent[] {
-  const indexed = tenant === undefined || layer.below ? undefined : layer.index.matching(tenant, query, after)
-  return indexed ? indexed.filter(({ position }) => position <= to) : layer.events(after, to)
-}
-
-function take(events: readonly StoredEvent[], options: ReadAllOptions, size: number, backwards: boolean): readonly StoredEvent[] {
+function take(layer: Layer, options: ReadAllOptions, range: Range, size: number): readonly StoredEvent[] {
   const taken: StoredEvent[] = []
-  for (let i = 0; i < events.length && taken.length < size; i++) {
-    const event = events[backwards ? events.length - 1 - i : i]!
+  for (const event of inOrder(layer.candidates(options.tenant, options.query ?? []), range)) {
     if (isAskedFor(event, options)) taken.push(event)
+    if (taken.length === size) break
   }
   return taken
 }

@@ -29,7 +29,7 @@ export function accept(batch: Batch, request: AppendRequest): AppendResult {
   const problem = refusalOf(request, facts)
   if (problem) return knownEvents(request, facts) ?? { kind: 'refused', error: problem }
 
-  const before = batch.head(tenant, stream)?.version ?? 0
+  const before = batch.version(tenant, stream)
   let stored: readonly StoredEvent[] = []
   if (events.length > 0) {
     try {
@@ -84,7 +84,7 @@ function factsOf(batch: Batch): AppendFacts {
   return {
     now,
     recordedAt,
-    version: (tenant, stream) => batch.head(tenant, stream)?.version ?? 0,
+    version: (tenant, stream) => batch.version(tenant, stream),
     eventById: (tenant, id) => eventById(handle, tenant, id),
     rowVersion: (tenant, view, key) => Number(handle.first(selectRowVersion, tenant, view, key)?.[0] ?? 0),
     // Nothing can be above the head, which is the usual case for a decision that has just been made.

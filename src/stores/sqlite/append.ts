@@ -8,6 +8,7 @@ import type { GroupCommit, Work } from './group-commit.ts'
 
 /** Submits requests and puts their results in order. */
 export async function append(commit: GroupCommit, requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
+  if (requests.length === 1) return appendGroup(commit, requests)
   const results: AppendResult[] = []
   await Promise.all(
     groupsOf(requests).map(async (group) => {
@@ -27,9 +28,7 @@ export async function append(commit: GroupCommit, requests: readonly AppendReque
 export function appendInside(batch: Batch, request: AppendRequest): AppendResult {
   const invalid = refusal(request)
   if (invalid) return invalid
-  const result = guarded(batch, request)
-  batch.flush()
-  return result
+  return guarded(batch, request)
 }
 
 async function appendGroup(commit: GroupCommit, requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {

@@ -1,5 +1,5 @@
 /**
- * What is being written in one open transaction: what was read or given out so far, so that each stream is read and written once
+ * What is being written in one open transaction: what was read or given out so far, so that each stream is read once
  * however many requests concern it.
  */
 import type { Clock } from '../../core/clock.ts'
@@ -8,16 +8,7 @@ import type { EventToAppend, StoredEvent } from '../../core/stored-event.ts'
 import { categoryOf } from '../../core/stream-name.ts'
 import { isFatal, TransactionLost } from './driver-errors.ts'
 import type { Handle } from './handle.ts'
-
-/** Where a stream is. */
-export interface StreamHead {
-  readonly tenant: string
-  readonly stream: string
-  readonly version: number
-  readonly firstPosition: number
-  readonly lastPosition: number
-  readonly recordedAt: number
-}
+import { versionOf } from './streams.ts'
 
 /** The writes of one transaction. */
 export class Batch {
@@ -26,9 +17,8 @@ export class Batch {
   /** Of the newest event; 0 in an empty store. */
   position: number
   recordedAt: number
-  readonly #heads = new Map<string, StreamHead | undefined>()
-  /** What each change of a head replaced: undone from the end, written by `flush`. */
-  readonly #changes: { readonly key: string; readonly before: StreamHead | undefined }[] = []
+  /** Of the streams that were read or written so far. */
+  readonly #versions = new Map<string, number>()
   /** Event types known to be stored; those that this batch adds are forgotten again when it is undone. */
   readonly #knownTypes: Set<string>
   readonly #newTypes: string[] = []
@@ -43,18 +33,19 @@ export class Batch {
     this.recordedAt = Number(newest?.[1] ?? 0)
   }
 
-  head(tenant: string, stream: string): StreamHead | undefined {
+  /** 0: the stream does not exist. */
+  version(tenant: string, stream: string): number {
     const key = keyOf(tenant, stream)
-    if (this.#heads.has(key)) return this.#heads.get(key)
-    const head = readHead(this.handle, tenant, stream)
-    this.#heads.set(key, head)
-    return head
+    const known = this.#versions.get(key)
+    if (known !== undefined) return known
+    const version = versionOf(this.handle, tenant, stream)
+    this.#versions.set(key, version)
+    return version
   }
 
   /** Inserts events and moves their stream. The first of them whose id is known throws; those before it stay written. */
   insert(tenant: string, stream: string, events: readonly EventToAppend[], recordedAt: number): readonly StoredEvent[] {
-    const head = this.head(tenant, stream)
-    let version = head?.version ?? 0
+    let version = this.version(tenant, stream)
     let position = this.position
     const stored = events.map((event): StoredEvent => {
       version++
@@ -65,37 +56,10 @@ export class Batch {
       const base = { id, type, schemaVersion, data, metadata, tags, tenant, stream, version, position, recordedAt }
       return occurredAt === undefined ? base : { ...base, occurredAt }
     })
-    const key = keyOf(tenant, stream)
-    this.#changes.push({ key, before: head })
-    this.#heads.set(key, {
-      tenant,
-      stream,
-      version,
-      firstPosition: head?.firstPosition ?? this.position + 1,
-      lastPosition: position,
-      recordedAt,
-    })
+    this.#versions.set(keyOf(tenant, stream), version)
     this.position = position
     this.recordedAt = recordedAt
     return stored
-  }
-
-  /** Writes where the streams are now: once each. */
-  flush(): void {
-    for (const key of new Set(this.#changes.map(({ key }) => key))) {
-      const { tenant, stream, version, firstPosition, lastPosition, recordedAt } = this.#heads.get(key) as StreamHead
-      this.handle.run(
-        `INSERT INTO dacapo_streams (tenant, stream, version, first_position, last_position, recorded_at) VALUES (?, ?, ?, ?, ?, ?)
-         ON CONFLICT (tenant, stream) DO UPDATE SET version = excluded.version, last_position = excluded.last_position, recorded_at = excluded.recorded_at`,
-        tenant,
-        stream,
-        version,
-        firstPosition,
-        lastPosition,
-        recordedAt,
-      )
-    }
-    this.#changes.length = 0
   }
 
   /** The whole transaction was undone. */
@@ -106,7 +70,7 @@ export class Batch {
   /** Does work under a savepoint: when it throws, it is undone, and `recover` answers, unless the transaction itself is in doubt. */
   guard<T>(work: () => T, recover: (error: unknown) => T): T {
     const { position, recordedAt } = this
-    const [changes, types] = [this.#changes.length, this.#newTypes.length]
+    const types = this.#newTypes.length
     const name = `dacapo_${++this.#savepoints}`
     this.handle.exec(`SAVEPOINT ${name}`)
     try {
@@ -121,10 +85,7 @@ export class Batch {
       } catch {
         throw new TransactionLost('The savepoint is gone.', { cause: error })
       }
-      while (this.#changes.length > changes) {
-        const { key, before } = this.#changes.pop() as { key: string; before: StreamHead | undefined }
-        this.#heads.set(key, before)
-      }
+      this.#versions.clear()
       for (const type of this.#newTypes.splice(types)) this.#knownTypes.delete(type)
       this.position = position
       this.recordedAt = recordedAt
@@ -182,15 +143,3 @@ const none: readonly string[] = Object.freeze([])
 
 /** A stream name has no control characters, so the first one ends it. */
 const keyOf = (tenant: string, stream: string): string => `${stream}\n${tenant}`
-
-/** Where a stream is, as stored. */
-export function readHead(handle: Handle, tenant: string, stream: string): StreamHead | undefined {
-  const row = handle.first(
-    'SELECT version, first_position, last_position, recorded_at FROM dacapo_streams WHERE tenant = ? AND stream = ?',
-    tenant,
-    stream,
-  )
-  if (!row) return undefined
-  const [version, firstPosition, lastPosition, recordedAt] = row.map(Number) as [number, number, number, number]
-  return { tenant, stream, version, firstPosition, lastPosition, recordedAt }
-}

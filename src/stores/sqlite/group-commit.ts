@@ -80,7 +80,6 @@ export function groupCommit(
         batch = new Batch(opened.writer, clock, knownTypes)
         const head = batch.position
         for (current = 0; current < group.length; current++) settle.push(attempt(group[current] as Waiting, batch, careful))
-        batch.flush()
         turn.commit()
         for (const answer of settle) answer()
         if (batch.position > head) committed(opened)

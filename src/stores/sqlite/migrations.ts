@@ -42,17 +42,6 @@ export const migrations: readonly Migration[] = [
       CREATE TRIGGER dacapo_events_are_not_deleted BEFORE DELETE ON dacapo_events
         BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
 
-      -- The category is the beginning of the name, so the primary key finds it too.
-      CREATE TABLE dacapo_streams (
-        tenant TEXT NOT NULL,
-        stream TEXT NOT NULL,
-        version INTEGER NOT NULL,
-        first_position INTEGER NOT NULL,
-        last_position INTEGER NOT NULL,
-        recorded_at INTEGER NOT NULL,
-        PRIMARY KEY (tenant, stream)
-      ) STRICT, WITHOUT ROWID;
-
       CREATE TABLE dacapo_tags (
         tenant TEXT NOT NULL,
         tag TEXT NOT NULL,

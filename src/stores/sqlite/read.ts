@@ -5,7 +5,7 @@ import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import { fragment, join, literal } from '../sql/fragment.ts'
 import type { Handle } from './handle.ts'
 import { isByTags, matchingAny, positionsOf, select } from './query-sql.ts'
-import { eventColumns, toEvent } from './rows.ts'
+import { columnsInStream, eventColumns, toEvent } from './rows.ts'
 
 /** Does a read, on whichever connection and as soon as it may. */
 export type Read = <T>(work: (handle: Handle) => T) => Promise<T>
@@ -18,14 +18,14 @@ const longestWalk = 20_000
 /** A stream in pages. */
 export async function* readStream(read: Read, stream: string, options: ReadStreamOptions = {}): AsyncGenerator<readonly StoredEvent[]> {
   const { tenant = '', backwards = false, pageSize = defaultPageSize } = options
-  const text = `SELECT ${eventColumns} FROM dacapo_events e INDEXED BY dacapo_events_stream
+  const text = `SELECT ${columnsInStream} FROM dacapo_events e INDEXED BY dacapo_events_stream
     WHERE tenant = ? AND stream = ? AND version > ? AND version <= ? ORDER BY version ${backwards ? 'DESC' : 'ASC'} LIMIT ?`
   let after = options.after ?? 0
   let to = options.to ?? Number.MAX_SAFE_INTEGER
   let left = options.limit ?? Number.POSITIVE_INFINITY
   while (left > 0) {
     const size = Math.min(pageSize, left)
-    const events = await read((handle) => handle.rows(text, tenant, stream, after, to, size).map(toEvent))
+    const events = await read((handle) => handle.rows(text, tenant, stream, after, to, size).map((row) => toEvent(row, tenant, stream)))
     if (events.length > 0) yield events
     if (events.length < size) return
     left -= events.length
@@ -54,7 +54,7 @@ export async function* readAll(read: Read, options: ReadAllOptions = {}): AsyncG
 }
 
 /** Statements are synchronous, and an await alone lets nobody else in. */
-const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+export const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** Position of the newest event. */
 export const headOf = (handle: Handle): number => Number(handle.first('SELECT max(position) FROM dacapo_events')?.[0] ?? 0)
@@ -73,7 +73,7 @@ function readPage(handle: Handle, options: ReadAllOptions, asked: Range, size: n
   const [source, walks] = sourceOf(options)
   const range = walks ? piece({ after: asked.after, to: head }, backwards) : { after: asked.after, to: head }
   const rows = select(handle, source(range, backwards, size))
-  const events = rows.map(toEvent)
+  const events = rows.map((row) => toEvent(row))
   const last = events.length === size ? events.at(-1) : undefined
   return { events, position: last?.position ?? (backwards ? range.after + 1 : range.to) }
 }

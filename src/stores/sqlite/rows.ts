@@ -2,11 +2,9 @@
 import type { StoredEvent } from '../../core/stored-event.ts'
 import type { Row } from './handle.ts'
 
-/** The columns of an event, in the order in which `toEvent` takes them. */
-export const eventColumns = [
+/** The columns that differ within a stream, in the order in which `toEvent` takes them. */
+export const columnsInStream = [
   'position',
-  'tenant',
-  'stream',
   'version',
   'id',
   'type',
@@ -20,9 +18,12 @@ export const eventColumns = [
   .map((column) => `e.${column}`)
   .join(', ')
 
-/** An event from its columns. */
-export function toEvent(row: Row): StoredEvent {
-  const [position, tenant, stream, version, id, type, schemaVersion, data, metadata, tags, recordedAt, occurredAt] = row as EventRow
+/** All columns of an event. */
+export const eventColumns = `${columnsInStream}, e.tenant, e.stream`
+
+/** An event from its columns; whoever reads a stream knows the last two. */
+export function toEvent(row: Row, tenant?: string, stream?: string): StoredEvent {
+  const [position, version, id, type, schemaVersion, data, metadata, tags, recordedAt, occurredAt] = row as EventRow
   const event = {
     id,
     type,
@@ -30,8 +31,8 @@ export function toEvent(row: Row): StoredEvent {
     data,
     metadata,
     tags: tags === null ? none : JSON.parse(tags),
-    tenant,
-    stream,
+    tenant: tenant ?? (row as EventRow)[10],
+    stream: stream ?? (row as EventRow)[11],
     version,
     position,
     recordedAt,
@@ -43,8 +44,6 @@ const none: readonly string[] = Object.freeze([])
 
 type EventRow = readonly [
   position: number,
-  tenant: string,
-  stream: string,
   version: number,
   id: string,
   type: string,
@@ -54,4 +53,6 @@ type EventRow = readonly [
   tags: string | null,
   recordedAt: number,
   occurredAt: number | null,
+  tenant: string,
+  stream: string,
 ]

@@ -1,21 +1,20 @@
 /** The SQLite store: one file, no server. Put together here; each part has a file of its own. */
 import { DefinitionError, UnsupportedError } from '../../core/errors.ts'
-import type { EventStore, StreamInfo } from '../../core/event-store.ts'
+import type { EventStore } from '../../core/event-store.ts'
 import { wakeUps } from '../../core/wake-ups.ts'
 import { remembered } from './accept.ts'
 import { append } from './append.ts'
-import { readHead } from './batch.ts'
 import { type Connections, openConnections } from './connections.ts'
 import { storeError } from './driver-errors.ts'
 import { groupCommit } from './group-commit.ts'
 import { lifetime } from './lifetime.ts'
-import { listStreams } from './list-streams.ts'
 import { type SqliteOptions, settingsOf } from './options.ts'
 import { assertDatabase, ownClient } from './own-client.ts'
 import { pollForCommits } from './poll-for-commits.ts'
 import { headOf, type Read, readAll, readStream } from './read.ts'
 import { bookkeeping, snapshotStore } from './snapshots.ts'
 import type { SqliteDatabase } from './sqlite-database.ts'
+import { listStreams, streamInfo } from './streams.ts'
 import { storeTransaction } from './transaction.ts'
 import { type OpenTransaction, viewStore } from './views.ts'
 import { waitForLock } from './wait-for-lock.ts'
@@ -120,8 +119,8 @@ export function sqlite(source: string | SqliteDatabase, options: SqliteOptions =
     append: (requests) => write(() => append(commit, requests)),
     readStream: (stream, how) => readStream(read, stream, how),
     readAll: (how) => readAll(read, how),
-    streamInfo: (stream, tenant = ''): Promise<StreamInfo | undefined> => read((handle) => readHead(handle, tenant, stream)),
-    listStreams: (how) => read((handle) => listStreams(handle, how)),
+    streamInfo: (stream, tenant = '') => read((handle) => streamInfo(handle, tenant, stream)),
+    listStreams: (how) => listStreams(read, how),
     head: () => read(headOf),
     eventTypes: () =>
       read((handle) =>

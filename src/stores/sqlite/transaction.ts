@@ -4,12 +4,13 @@ import { DacapoError, SqlError, StoppedError, StoreUnavailableError } from '../.
 import type { StoreTransaction } from '../../core/event-store.ts'
 import { remembered } from './accept.ts'
 import { appendInside } from './append.ts'
-import { Batch, readHead } from './batch.ts'
+import { Batch } from './batch.ts'
 import { isFatal, storeError } from './driver-errors.ts'
 import type { Handle } from './handle.ts'
 import { readAll, readStream } from './read.ts'
 import { runStatement } from './run-statement.ts'
 import { latestSnapshot } from './snapshots.ts'
+import { streamInfo } from './streams.ts'
 import { getRow } from './views.ts'
 
 /**
@@ -43,7 +44,7 @@ export function storeTransaction(
     append: (request) => on((handle) => appendInside(new Batch(handle, clock), request)),
     readStream: (stream, options) => readStream(on, stream, options),
     readAll: (options) => readAll(on, options),
-    streamInfo: (stream, tenant = '') => on((handle) => readHead(handle, tenant, stream)),
+    streamInfo: (stream, tenant = '') => on((handle) => streamInfo(handle, tenant, stream)),
     remembered: (tenant, key) => on((handle) => remembered(handle, tenant, key, clock.now())),
     views: { get: (tenant, view, key) => on((handle) => getRow(handle, tenant, view, key)) },
     snapshots: { latest: (tenant, stream, fingerprint, to) => on((handle) => latestSnapshot(handle, tenant, stream, fingerprint, to)) },
