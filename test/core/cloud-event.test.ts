@@ -19,6 +19,7 @@ import {
 import { ValidationError } from '../../src/core/errors.ts'
 import { event } from '../../src/core/event.ts'
 import type { RecordedEvent } from '../../src/core/recorded-event.ts'
+import { check } from '../property/check.ts'
 
 const deposited: RecordedEvent = {
   type: 'MoneyDeposited',
@@ -300,9 +301,12 @@ test('data_base64 is bytes on this side', () => {
   assert.throws(() => fromStructured({ ...plain, data_base64: 'AAH+/w==', data: 1 }), refusedFor('data'))
 })
 
-test('our base64 is everybody’s', () => {
+test('our base64 is everybody’s', async (t) => {
   const wire = (data: Uint8Array) => JSON.parse(toStructured({ ...plain, data }).body).data_base64
-  fc.assert(fc.property(fc.uint8Array(), (bytes) => assert.equal(wire(bytes), Buffer.from(bytes).toString('base64'))))
+  await check(
+    t,
+    fc.property(fc.uint8Array(), (bytes) => assert.equal(wire(bytes), Buffer.from(bytes).toString('base64'))),
+  )
   for (const wrong of ['A', 'AA', 'AA=', 'AAA', 'A===', 'AA=A', 'A A=', 'AA-_', 'AA==AA==']) {
     assert.throws(() => fromStructured({ ...plain, data_base64: wrong }), refusedFor('data_base64'))
   }
@@ -375,16 +379,23 @@ const cloudEvents = (extension: fc.Arbitrary<unknown>): fc.Arbitrary<CloudEvent>
     .map(([attributes, payload, extensions]) => ({ ...attributes, ...payload, ...extensions }) as CloudEvent)
 const values = fc.oneof(characters, fc.boolean(), fc.integer())
 
-test('object → structured → object loses nothing', () => {
-  fc.assert(fc.property(cloudEvents(values), (original) => assert.deepEqual(fromStructured(toStructured(original).body), original)))
+test('object → structured → object loses nothing', async (t) => {
+  await check(
+    t,
+    fc.property(cloudEvents(values), (original) => assert.deepEqual(fromStructured(toStructured(original).body), original)),
+  )
 })
 
-test('object → batch → object loses nothing', () => {
-  fc.assert(fc.property(fc.array(cloudEvents(values)), (originals) => assert.deepEqual(fromBatch(toBatch(originals).body), originals)))
+test('object → batch → object loses nothing', async (t) => {
+  await check(
+    t,
+    fc.property(fc.array(cloudEvents(values)), (originals) => assert.deepEqual(fromBatch(toBatch(originals).body), originals)),
+  )
 })
 
-test('object → binary → object loses nothing; JSON is then declared, and values of unknown extensions are text', () => {
-  fc.assert(
+test('object → binary → object loses nothing; JSON is then declared, and values of unknown extensions are text', async (t) => {
+  await check(
+    t,
     fc.property(cloudEvents(values), (original) => {
       const declared = original.data === undefined ? original : { datacontenttype: 'application/json', ...original }
       const asText = Object.entries(declared).map(([name, value]) => [name, name.startsWith('x') ? String(value) : value])
@@ -395,8 +406,9 @@ test('object → binary → object loses nothing; JSON is then declared, and val
   )
 })
 
-test('whatever stands in a body is either an event or refused as not valid', () => {
-  fc.assert(
+test('whatever stands in a body is either an event or refused as not valid', async (t) => {
+  await check(
+    t,
     fc.property(fc.dictionary(fc.constantFrom('specversion', 'id', 'type', 'source', 'time', 'a', 'data'), fc.jsonValue()), (body) => {
       try {
         fromStructured(body)

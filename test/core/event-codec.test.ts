@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { event } from '../../src/core/event.ts'
 import { assertNext, decodeDecided, decodeEvent, encodeEvent, gatherEventTypes, ownType } from '../../src/core/event-codec.ts'
 import type { EventToAppend, StoredEvent } from '../../src/core/stored-event.ts'
+import { check } from '../property/check.ts'
 
 const metadata = { correlationId: 'c', causationId: 'd', actor: { id: 'ann' } }
 const AccountOpened = event('AccountOpened', z.object({ owner: z.string(), note: z.string().optional() }), {
@@ -58,8 +59,9 @@ test('before the commit an event has no position and no recordedAt, and occurred
   assert.deepEqual(decodeEvent(AccountOpened, { ...stored(encoded), occurredAt: 7 }).occurredAt, new Date(7))
 })
 
-test('a codec keeps what JSON cannot: dates and bigints come back as they were', () => {
-  fc.assert(
+test('a codec keeps what JSON cannot: dates and bigints come back as they were', async (t) => {
+  await check(
+    t,
     fc.property(fc.date({ noInvalidDate: true }), fc.bigInt(), (at, cents) => {
       const encoded = encodeEvent(Paid, Paid({ at, cents }), 'id-1', JSON.stringify(metadata))
       assert.deepEqual(JSON.parse(encoded.data), { at: at.toISOString(), cents: `${cents}` })
@@ -69,9 +71,10 @@ test('a codec keeps what JSON cannot: dates and bigints come back as they were',
   )
 })
 
-test('any JSON comes back as it was', () => {
+test('any JSON comes back as it was', async (t) => {
   const Noted = event('Noted', z.unknown())
-  fc.assert(
+  await check(
+    t,
     fc.property(fc.jsonValue({ stringUnit: 'binary' }), (data) => {
       const text = JSON.stringify(data)
       assert.equal(JSON.stringify(decodeEvent(Noted, stored(encodeEvent(Noted, Noted(data), 'id-1', '{}'))).data), text)

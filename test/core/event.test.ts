@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { z } from 'zod'
 import { type AnyEventType, definitionOf, event } from '../../src/core/event.ts'
+import { check } from '../property/check.ts'
 
 const MoneyDeposited = event('MoneyDeposited', z.object({ amount: z.int().positive() }))
 const AccountClosed = event('AccountClosed', z.object({ reason: z.string() }))
@@ -113,10 +114,11 @@ const steps: readonly ((data: Record<string, unknown>) => Record<string, unknown
   (data) => ({ nested: data }),
 ]
 
-test('upcasters chained at random do what their steps do one after the other, from every version', () => {
+test('upcasters chained at random do what their steps do one after the other, from every version', async (t) => {
   const anything = z.record(z.string(), z.unknown())
   const chains = fc.array(fc.integer({ min: 0, max: steps.length - 1 }), { maxLength: 12 })
-  fc.assert(
+  await check(
+    t,
     fc.property(chains, fc.dictionary(fc.constantFrom('count', 'name', 'title', 'x'), fc.integer()), (chain, data) => {
       const type = chain.reduce((latest: AnyEventType, index) => latest.upcast(anything, steps[index] as never), event('Chained', anything))
       assert.equal(type.schemaVersion, chain.length + 1)

@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { hybridLogicalIds, type IdParts, timeOfId } from '../../src/core/ids.ts'
+import { check } from '../property/check.ts'
 
 const start = Date.parse('2030-01-31T09:30:00.123Z')
 const random32 = () => randomInt(0x1_0000_0000)
@@ -16,9 +17,12 @@ test('ids are UUIDs of version 7 and of the RFC variant, whatever the random bit
   }
 })
 
-test('an id carries its time', () => {
+test('an id carries its time', async (t) => {
   assert.equal(timeOfId(ids().next()), start)
-  fc.assert(fc.property(fc.integer({ min: 1, max: 2 ** 48 - 1 }), (ms) => assert.equal(timeOfId(ids({ now: () => ms }).next()), ms)))
+  await check(
+    t,
+    fc.property(fc.integer({ min: 1, max: 2 ** 48 - 1 }), (ms) => assert.equal(timeOfId(ids({ now: () => ms }).next()), ms)),
+  )
 })
 
 test('time, counter and randomness are where the RFC wants them', () => {
@@ -39,8 +43,9 @@ test('a full counter moves the logical time ahead by one millisecond', () => {
   assert.equal(timeOfId(made[4096] as string), start + 1)
 })
 
-test('ids never go back, whatever the clock does', () => {
-  fc.assert(
+test('ids never go back, whatever the clock does', async (t) => {
+  await check(
+    t,
     fc.property(fc.array(fc.integer({ min: -5000, max: 5000 }), { minLength: 2, maxLength: 200 }), (steps) => {
       const clock = [...steps]
       const made = many(steps.length, ids({ now: () => start + (clock.shift() ?? 0), random32: () => 0 }))

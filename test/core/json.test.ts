@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { fromJson, toJson } from '../../src/core/json.ts'
+import { check } from '../property/check.ts'
 
 class Money {
   cents = 5
@@ -65,12 +66,16 @@ test('objects without a prototype are plain', () => {
   assert.equal(toJson(Object.assign(Object.create(null), { a: 1 }), 'x'), '{"a":1}')
 })
 
-test('JSON comes back as it was', () => {
-  fc.assert(fc.property(fc.jsonValue(), (value) => assert.deepEqual(fromJson(toJson(value, 'x')), JSON.parse(JSON.stringify(value)))))
+test('JSON comes back as it was', async (t) => {
+  await check(
+    t,
+    fc.property(fc.jsonValue(), (value) => assert.deepEqual(fromJson(toJson(value, 'x')), JSON.parse(JSON.stringify(value)))),
+  )
 })
 
-test('any value is either kept as JSON.stringify and JSON.parse would keep it without loss, or refused', () => {
-  fc.assert(
+test('any value is either kept as JSON.stringify and JSON.parse would keep it without loss, or refused', async (t) => {
+  await check(
+    t,
     fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withSparseArray: true }), (value) => {
       let text: string
       try {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { matches, type Query } from '../../src/core/query.ts'
+import { check } from '../property/check.ts'
 
 const tag = fc.constantFrom('course:1', 'course:2', 'student:1', 'student:2', 'year:2030')
 const tags = fc.array(tag, { maxLength: 5 })
@@ -16,7 +17,7 @@ const law = <T extends [unknown, ...unknown[]]>(
   name: string,
   arbitraries: { [K in keyof T]: fc.Arbitrary<T[K]> },
   holds: (...values: T) => boolean,
-) => test(name, () => fc.assert(fc.property(...(arbitraries as never as [fc.Arbitrary<any>]), holds as never)))
+) => test(name, (t) => check(t, fc.property(...(arbitraries as never as [fc.Arbitrary<any>]), holds as never)))
 
 law('a query without items matches everything', [event], (e) => matches([], e))
 law('an item without types and tags matches everything', [event], (e) => matches([{}], e) && matches([{ types: [], tags: [] }], e))

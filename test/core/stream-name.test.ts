@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { assertStreamName, categoryOf, isCategory, longestStreamName, streamName, subjectOf } from '../../src/core/stream-name.ts'
+import { check } from '../property/check.ts'
 
 const good = [
   'account-7',
@@ -68,8 +69,9 @@ test('a name is made only of parts that make one', () => {
   assert.ok(isCategory('Billing.invoice_2') && !isCategory('a-b') && !isCategory('') && !isCategory('a b'))
 })
 
-test('every stream name is its category, a hyphen and its subject', () => {
-  fc.assert(
+test('every stream name is its category, a hyphen and its subject', async (t) => {
+  await check(
+    t,
     fc.property(fc.stringMatching(/^[A-Za-z0-9_.]{1,20}$/), fc.stringMatching(/^[\x20-\x7e]{1,40}$/), (category, id) => {
       const name = streamName(category, id)
       assert.deepEqual([categoryOf(name), subjectOf(name)], [category, id])

@@ -425,3 +425,24 @@ onEveryStore('events that were tagged are found by their tags', async (given) =>
   )
   assert.equal((await all(school.events({ types: [CourseDefined] }))).length, 1)
 })
+
+onTwoProcesses(
+  'a decision that writes nothing was decided on the very version that it expected, also when the log was overtaken',
+  async ({ here, there }) => {
+    const other = there.tend(createApp({ store: there.store, clock: there.clock, commands: [defineCourse, subscribeStudent] }))
+    await other.execute(defineCourse({ courseId: 'art', capacity: 9 }), { actor: ann })
+    const wish = subscribeStudent({ courseId: 'art', studentId: 'sam' })
+    let overtake = false
+    const overtaken = inFrontOf(here.store, {
+      async head() {
+        if (overtake) await other.execute(wish, { actor: ann })
+        overtake = false
+        return here.store.head()
+      },
+    })
+    const school = here.tend(createApp({ store: overtaken, clock: here.clock, commands: [subscribeStudent] }))
+    await school.prepare()
+    overtake = true
+    await assert.rejects(school.execute(wish, { ...by, expectedVersion: 1 }), { code: 'ES_CONCURRENCY', expected: 1, actual: 2 })
+  },
+)

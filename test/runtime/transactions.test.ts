@@ -492,3 +492,17 @@ onEveryStore('an app cannot be stopped from inside its own transaction, which it
   )
   await openWith(bank, 'a')
 })
+
+onEveryStore('a transaction whose key was taken by one of its own commands is refused, and nothing of it is written', async (given) => {
+  const bank = openBank(given)
+  await openWith(bank, 'a')
+  const run = () =>
+    bank.transaction((tx) => tx.execute(deposit({ accountId: 'a', amount: 5 }), { actor: ann, idempotencyKey: 'k' }).then(() => 'done'), {
+      idempotencyKey: 'k',
+      input: 1,
+    })
+  const outcomes = []
+  for (const _ of [1, 2]) outcomes.push(await run().catch((error) => error.code))
+  assert.deepEqual(outcomes, ['ES_IDEMPOTENCY_MISMATCH', 'ES_IDEMPOTENCY_MISMATCH'])
+  assert.equal((await bank.load(Account, 'a')).version, 1)
+})

@@ -130,7 +130,7 @@ async function decideAlone(engine: Engine, session: Session, execution: Executio
     throw violated(stream, expectedVersion, found.version)
   }
   const decision = decide(execution, context)
-  const version = found.version ?? (needsVersion(decision, session) ? await versionOf(session, tenant, stream) : undefined)
+  const version = found.version ?? (needsVersion(decision, session) ? await versionFor(decision, session, tenant, found) : undefined)
   return toDecided(engine, session.views, execution, basisAt(version), decision)
 }
 
@@ -141,6 +141,8 @@ interface FoundBasis {
   /** Of the stream; `undefined` when nothing depends on it. */
   readonly version: number | undefined
   readonly condition?: { readonly query: Query; readonly after: number }
+  /** How far the log was looked at, where the state comes from the log. */
+  readonly head?: number
   readonly evolve?: AnyEvolvers
 }
 
@@ -151,9 +153,12 @@ async function basisOf(engine: Engine, session: Session, execution: Execution): 
   const stream = boundary.stream(input)
   assertStreamName(stream)
   const { expectedVersion = 'any' } = execution
-  const version = expectedVersion === 'any' ? undefined : await versionOf(session, tenant, stream)
-  if (boundary.kind === 'stream') return { stream, state: undefined, version }
-  return { stream, version, ...(await readBoundary(session, execution, boundary)) }
+  if (boundary.kind === 'stream') {
+    const version = expectedVersion === 'any' ? undefined : await versionOf(session, tenant, stream)
+    return { stream, state: undefined, version }
+  }
+  const found = await readBoundary(session, execution, boundary)
+  return { stream, version: expectedVersion === 'any' ? undefined : await versionAt(session, tenant, stream, found.head), ...found }
 }
 
 async function basisOfAggregate(
@@ -174,8 +179,28 @@ function needsVersion(decision: readonly DomainEvent[] | Rejection, { views }: S
   return decision.length === 0 || decision.some((event) => views.concern(event?.type))
 }
 
+/** Events go behind whatever the stream has by now; without any, the answer is about the log that was looked at. */
+function versionFor(
+  decision: readonly DomainEvent[] | Rejection,
+  session: Session,
+  tenant: string,
+  { stream, head }: FoundBasis,
+): Promise<number> {
+  const nothing = !isRejection(decision) && decision.length === 0
+  return nothing && head !== undefined ? versionAt(session, tenant, stream, head) : versionOf(session, tenant, stream)
+}
+
 async function versionOf(session: Session, tenant: string, stream: string): Promise<number> {
   return (await session.streamInfo(stream, tenant))?.version ?? 0
+}
+
+/** The version that a stream had when the log ended at `head`: what is decided on that log is decided on that version. */
+async function versionAt(session: Session, tenant: string, stream: string, head: number): Promise<number> {
+  for await (const page of session.readStream(stream, { tenant, backwards: true, pageSize: 10 })) {
+    const seen = page.find(({ position }) => position <= head)
+    if (seen) return seen.version
+  }
+  return 0
 }
 
 /** Folds what matches the boundary, up to a head that was read before it: what comes later fails the condition. */
@@ -183,7 +208,7 @@ async function readBoundary(
   session: Session,
   { input, tenant, command }: Execution,
   boundary: Extract<CommandBoundary, { kind: 'query' }>,
-): Promise<Pick<FoundBasis, 'state' | 'condition'>> {
+): Promise<Pick<FoundBasis, 'state' | 'condition'> & { readonly head: number }> {
   const { log } = session
   if (!log) {
     throw new UnsupportedError(
@@ -194,15 +219,15 @@ async function readBoundary(
     boundary.query(input),
     boundary.events.map(({ type }) => type),
   )
-  const after = await log.head()
+  const head = await log.head()
   const definitions = new Map(boundary.events.map((type) => [type.type, type]))
   let state = boundary.initial()
-  if (query.length === 0) return { state }
-  const options: ReadAllOptions = { tenant, query, to: after }
+  if (query.length === 0) return { head, state }
+  const options: ReadAllOptions = { tenant, query, to: head }
   for await (const page of log.readAll(options)) {
     for (const stored of page.events) state = step(boundary.evolve, state, decodeEvent(definitions.get(stored.type), stored), input)
   }
-  return { state, condition: { query, after } }
+  return { head, state, condition: { query, after: head } }
 }
 
 /** A boundary narrowed to the types that the decision folds; an item without any of them matches nothing and is left out. */

@@ -6,7 +6,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { AnyAggregate } from '../../core/aggregate.ts'
 import { type Duration, toMs } from '../../core/duration.ts'
-import { CommandRejectedError, ForbiddenError, NestedTransactionError, UnsupportedError } from '../../core/errors.ts'
+import {
+  CommandRejectedError,
+  ForbiddenError,
+  IdempotencyMismatchError,
+  NestedTransactionError,
+  UnsupportedError,
+} from '../../core/errors.ts'
 import type { DomainEvent } from '../../core/event.ts'
 import type { AppendResult, RememberedOutcome, StoreTransaction } from '../../core/event-store.ts'
 import type { Outcome } from '../../core/outcome.ts'
@@ -177,9 +183,13 @@ async function runOnce(
 ): Promise<unknown> {
   const found = await transaction.remembered(scope.tenant, key.key)
   if (found) return recallTransaction(key, found)
-  const remember = (idempotency: ReturnType<typeof entryForReturn>) =>
+  const remember = async (idempotency: ReturnType<typeof entryForReturn>) => {
     // The entry belongs to no stream; the request needs a name for one that it neither reads nor writes.
-    transaction.append({ tenant: scope.tenant, stream: 'transaction-outcome', expectedVersion: 'any', events: [], idempotency })
+    const request = { tenant: scope.tenant, stream: 'transaction-outcome', expectedVersion: 'any', events: [], idempotency } as const
+    const result = await transaction.append(request)
+    // One of its own commands has taken the key: without an outcome under it, a repeat would do everything again.
+    if (result.kind === 'remembered') throw new IdempotencyMismatchError(key.key)
+  }
   try {
     const value = await transaction.savepoint(work)
     await remember(entryForReturn(key, value))

@@ -125,22 +125,26 @@ function appendAll(committed: Layer, requests: readonly AppendRequest[], now: nu
   const results: AppendResult[] = []
   requests.forEach((request, i) => {
     const { atomicGroup } = request
-    if (atomicGroup === undefined) results[i] = appendOne(committed, request, now)
-    else if (!results[i]) appendGroup(committed, requests, atomicGroup, now, results)
+    if (results[i]) return
+    if (atomicGroup !== undefined) {
+      appendGroup(committed, requests, atomicGroup, now, results)
+      return
+    }
+    const error = refusal(() => checkAppend(request))
+    results[i] = error ? { kind: 'refused', error } : accept(committed, request, now)
   })
   return results
-}
-
-function appendOne(layer: Layer, request: AppendRequest, now: number): AppendResult {
-  const error = refusal(() => checkAppend(request))
-  return error ? { kind: 'refused', error } : accept(layer, request, now)
 }
 
 /** The requests of a group share a layer, which settles only when none of them was refused. */
 function appendGroup(committed: Layer, requests: readonly AppendRequest[], name: string, now: number, results: AppendResult[]): void {
   const layer = new Layer(committed)
   const group = [...requests.keys()].filter((i) => requests[i]!.atomicGroup === name)
-  const answers = group.map((i) => appendOne(layer, requests[i]!, now))
+  // What no store could keep is told before anything is compared with what is stored.
+  const impossible = group.map((i) => refusal(() => checkAppend(requests[i]!)))
+  const answers = impossible.some((error) => error !== undefined)
+    ? impossible.map((error): AppendResult => ({ kind: 'refused', error: error ?? impossible.find((other) => other !== undefined)! }))
+    : group.map((i) => accept(layer, requests[i]!, now))
   // The refusal of one is the refusal of all; so is the memory of one, whose request was answered with its group before.
   const verdict = answers.find(({ kind }) => kind === 'refused') ?? answers.find(({ kind }) => kind === 'remembered')
   if (!verdict) layer.settle()

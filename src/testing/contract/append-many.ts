@@ -168,4 +168,16 @@ export const appendManyCases = inPart('A', [
       }
     },
   },
+  {
+    lines: [12],
+    name: 'in a group, a request that no store could keep is told to all before anything is compared with what is stored',
+    async run(store) {
+      const results = await store.append([
+        to('account-1', deposits(1), { expectedVersion: 5, atomicGroup: 'both' }),
+        to('no category', deposits(1), { atomicGroup: 'both' }),
+      ])
+      for (const result of results) expectRefused(result, 'ES_STREAM_NAME')
+      expectEqual(versions(await streamOf(store, 'account-1')), [], 'the versions')
+    },
+  },
 ])

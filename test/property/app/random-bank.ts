@@ -1,13 +1,17 @@
-/** A bank for random histories: many events a command, any snapshot policy, two projections; and the model it must agree with. */
+/** A bank for random programs: many events a command, any snapshot policy, two projections; and courses, for decisions. */
 import fc from 'fast-check'
 import { z } from 'zod'
-import type { Clock } from '../../src/core/clock.ts'
-import type { EventStore } from '../../src/core/event-store.ts'
-import { aggregate, command, createApp, projection, reject } from '../../src/index.ts'
-import { Account, AccountClosed, AccountOpened, balances, MoneyDeposited, MoneyWithdrawn } from '../domain/bank.ts'
-import { recorder } from '../runtime/open-bank.ts'
+import type { Clock } from '../../../src/core/clock.ts'
+import type { EventStore } from '../../../src/core/event-store.ts'
+import { aggregate, command, createApp, projection, reject } from '../../../src/index.ts'
+import { Account, AccountClosed, AccountOpened, balances, MoneyDeposited, MoneyWithdrawn } from '../../domain/bank.ts'
+import { defineCourse, praiseCourse, subscribeStudent } from '../../domain/courses.ts'
+import { recorder } from '../../runtime/open-bank.ts'
+import { record } from '../records.ts'
+import { keepOutcomeMs } from './app-model.ts'
 
 export const teller = { id: 'tom', roles: ['teller'] }
+export const stranger = { id: 'sam', roles: [] }
 const events = [AccountOpened, MoneyDeposited, MoneyWithdrawn, AccountClosed]
 
 /** One row for all accounts of a tenant; gone while nobody has any money. */
@@ -40,7 +44,7 @@ export interface Policy {
   readonly views: boolean
 }
 
-export const policies: fc.Arbitrary<Policy> = fc.record({
+export const policies: fc.Arbitrary<Policy> = record({
   everyEvents: fc.integer({ min: 1, max: 7 }),
   keep: fc.integer({ min: 1, max: 3 }),
   warmStreams: fc.integer({ min: 1, max: 4 }),
@@ -84,8 +88,12 @@ export function bankWith({ everyEvents, keep }: Policy) {
       command(account, 'Close', {
         input,
         id,
+        authorize: ({ actor }) => actor.roles.includes('teller'),
         decide: ({ state }) => (state.status === 'open' ? AccountClosed({ reason: 'random', closedBy: 'tom' }) : undefined),
       }),
+      defineCourse,
+      praiseCourse,
+      subscribeStudent,
     ],
   }
 }
@@ -108,65 +116,13 @@ export function openApp(
     defaults: {
       aggregate: { compareSnapshotOneIn: 1 },
       memory: { warmStreams: policy.warmStreams, warmRows: policy.warmRows },
-      command: { attempts: 100, backoff: { milliseconds: 1 }, longestBackoff: { milliseconds: 2 } },
+      command: {
+        keepOutcome: { milliseconds: keepOutcomeMs },
+        attempts: 100,
+        backoff: { milliseconds: 1 },
+        longestBackoff: { milliseconds: 2 },
+      },
     },
   })
   return { app, signals, account }
-}
-
-/** One request to the bank. */
-export interface Request {
-  readonly command: 'Open' | 'Deposit' | 'Withdraw' | 'Close'
-  readonly id: string
-  readonly amounts: readonly number[]
-  readonly tenant: string
-}
-
-export const requests: fc.Arbitrary<Request> = fc.record({
-  command: fc.oneof(
-    { weight: 2, arbitrary: fc.constant('Open' as const) },
-    { weight: 5, arbitrary: fc.constant('Deposit' as const) },
-    { weight: 4, arbitrary: fc.constant('Withdraw' as const) },
-    { weight: 1, arbitrary: fc.constant('Close' as const) },
-  ),
-  id: fc.constantFrom('a', 'b', 'c'),
-  amounts: fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 4 }),
-  tenant: fc.constantFrom('', '', 'acme'),
-})
-
-// ── the model: a few lines that are plainly right ──
-
-export type Answer = { readonly events: readonly string[]; readonly version: number } | { readonly no: string; readonly details: unknown }
-
-/** All accounts, as a Map. */
-export class Model {
-  readonly accounts = new Map<string, { status: 'none' | 'open' | 'closed'; balance: number; version: number; deposited: number }>()
-
-  at({ tenant, id }: Pick<Request, 'tenant' | 'id'>) {
-    const key = `${tenant}/${id}`
-    const known = this.accounts.get(key) ?? { status: 'none' as const, balance: 0, version: 0, deposited: 0 }
-    this.accounts.set(key, known)
-    return known
-  }
-
-  execute(request: Request): Answer {
-    const account = this.at(request)
-    const { command, amounts } = request
-    const sum = amounts.reduce((a, b) => a + b, 0)
-    const written: string[] = []
-    if (command === 'Open') {
-      if (account.status !== 'none') return { no: 'AlreadyOpen', details: undefined }
-      account.status = 'open'
-      written.push('AccountOpened')
-    } else if (command === 'Close') {
-      if (account.status === 'open') written.push('AccountClosed')
-      if (account.status === 'open') account.status = 'closed'
-    } else if (account.status !== 'open') return { no: 'NotOpen', details: { status: account.status } }
-    if (command === 'Withdraw' && account.balance < sum) return { no: 'InsufficientFunds', details: { balance: account.balance } }
-    if (command === 'Withdraw') account.balance -= sum
-    if (command === 'Open' || command === 'Deposit') account.balance += sum
-    if (command !== 'Close') for (const _ of amounts) written.push(command === 'Withdraw' ? 'MoneyWithdrawn' : 'MoneyDeposited')
-    account.version += written.length
-    return { events: written, version: account.version }
-  }
 }
