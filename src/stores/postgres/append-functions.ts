@@ -87,7 +87,7 @@ END $$;
 -- is named in "refused"; who needs what somebody else's transaction holds, in "busy". Numbers of requests start at 1.
 CREATE FUNCTION ${schema}.append_batch(
   now_ms bigint,
-  -- Streams: the version that is demanded (-1: any, -2: above 0), and by whom.
+  -- Streams: the version that is demanded (-1: any, -2: above 0, -3: only named), and by whom.
   s_tenant text[], s_stream text[], s_demand bigint[], s_request integer[],
   -- Events: the number of their stream above, and their place among what the stream gets.
   e_stream integer[], e_place integer[], e_id text[], e_type text[], e_schema integer[], e_data text[], e_metadata text[], e_tags text[],
@@ -114,7 +114,8 @@ BEGIN
   busy := ARRAY(
     SELECT request FROM (
       SELECT request, pg_try_advisory_xact_lock(${schema}.claim_lock(what)) AS free FROM (
-        SELECT request, 's' || stream || E'\\x01' || tenant FROM unnest(s_tenant, s_stream, s_request) AS s(tenant, stream, request)
+        SELECT request, 's' || stream || E'\\x01' || tenant FROM unnest(s_tenant, s_stream, s_demand, s_request) AS s(tenant, stream, demand, request)
+        WHERE demand > -3
         UNION ALL
         SELECT request, 'k' || key || E'\\x01' || tenant FROM unnest(k_tenant, k_key, k_request) AS k(tenant, key, request)
         UNION ALL
@@ -128,6 +129,11 @@ BEGIN
   SELECT e.position, e.recorded_at INTO head, recorded FROM ${schema}.events e WHERE e.position IS NOT NULL ORDER BY e.position DESC LIMIT 1;
   head := coalesce(head, 0);
   recorded := greatest(now_ms, recorded);
+  -- A clock that is far behind the newest event: everybody is told why, one by one.
+  IF recorded - now_ms > 60000 THEN
+    refused := s_request;
+    RETURN;
+  END IF;
   bases := ARRAY(
     SELECT coalesce((SELECT e.version FROM ${schema}.events e WHERE e.tenant = s.tenant AND e.stream = s.stream ORDER BY e.version DESC LIMIT 1), 0)
     FROM unnest(s_tenant, s_stream) WITH ORDINALITY AS s(tenant, stream, n) ORDER BY s.n
@@ -193,4 +199,17 @@ BEGIN
     WHERE excluded.schema_version > event_types.schema_version;
   END IF;
 END $$;
+
+-- Appends one request inside a transaction of somebody else: without positions, which come when it has been committed.
+CREATE FUNCTION ${schema}.append_staged(
+  in_tenant text, in_stream text, base bigint,
+  e_id text[], e_type text[], e_schema integer[], e_data text[], e_metadata text[], e_tags text[], e_correlation text[], e_occurred bigint[]
+) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO ${schema}.events
+    (staged, tenant, stream, version, id, type, schema_version, data, metadata, tags, correlation_id, occurred_at)
+  SELECT nextval('${schema}.staged'), in_tenant, in_stream, base + e.n, e.id, e.type, e.schema_version, e.data, e.metadata, e.tags::json,
+    e.correlation_id, e.occurred_at
+  FROM unnest(e_id, e_type, e_schema, e_data, e_metadata, e_tags, e_correlation, e_occurred)
+    WITH ORDINALITY AS e(id, type, schema_version, data, metadata, tags, correlation_id, occurred_at, n)
+$$;
 `

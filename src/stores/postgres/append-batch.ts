@@ -1,0 +1,74 @@
+/** Sends a batch to the database, and reads what came of it. */
+import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
+import type { StoredEvent } from '../../core/stored-event.ts'
+import type { BatchPlan } from './batch-plan.ts'
+import { firstOf, type PgClient } from './pg.ts'
+
+/** What a batch came to: written as a whole, or not at all and by whose fault. */
+export type BatchOutcome =
+  | { readonly kind: 'written'; readonly results: readonly AppendResult[]; readonly head: number }
+  /** Indexes of requests: what they demand does not hold, or somebody's transaction holds what they need. */
+  | { readonly kind: 'refused' | 'busy'; readonly requests: ReadonlySet<number> }
+
+/** The batch function of a schema, as a statement. */
+export const batchStatement = (schema: string): string =>
+  `SELECT head, recorded, bases, refused, busy FROM ${schema}.append_batch(${Array.from({ length: 41 }, (_, i) => `$${i + 1}`).join(', ')})`
+
+/** @param requests  those of the plan, in its order. */
+export async function appendBatch(
+  client: PgClient,
+  statement: string,
+  plan: BatchPlan,
+  requests: readonly AppendRequest[],
+  now: number,
+  knownTypes: Set<string>,
+): Promise<BatchOutcome> {
+  const row = (await firstOf(client, statement, plan.parameters(now, knownTypes))) as Answer
+  const [head, recordedAt, bases, refused, busy] = row
+  const held = numbersIn(busy)
+  if (held.length > 0) return { kind: 'busy', requests: new Set(held.map((number) => number - 1)) }
+  const wrong = numbersIn(refused)
+  if (wrong.length > 0) return { kind: 'refused', requests: new Set(wrong.map((number) => number - 1)) }
+  for (const name of plan.typeNames) knownTypes.add(name)
+  const versions = numbersIn(bases)
+  const results = requests.map((request, i): AppendResult => {
+    const { stream, first, place } = plan.placed[i]!
+    const before = (versions[stream] ?? 0) + place - 1
+    return { kind: 'appended', version: before + request.events.length, events: stored(request, before, head + first, recordedAt) }
+  })
+  return { kind: 'written', results, head: head + plan.events.length }
+}
+
+/** The events of a request, as they are stored behind a version and a position. */
+export function stored(
+  { tenant = '', stream, events }: AppendRequest,
+  version: number,
+  position: number,
+  recordedAt: number,
+): readonly StoredEvent[] {
+  return events.map(({ id, type, schemaVersion, data, metadata, tags, occurredAt }, i) => {
+    const event = {
+      id,
+      type,
+      schemaVersion,
+      data,
+      metadata,
+      tags: tags.length > 0 ? [...tags] : none,
+      tenant,
+      stream,
+      version: version + 1 + i,
+      position: position + 1 + i,
+      recordedAt,
+    }
+    return occurredAt === undefined ? event : { ...event, occurredAt }
+  })
+}
+
+const none: readonly string[] = Object.freeze([])
+
+type Answer = readonly [head: number, recordedAt: number, bases: string, refused: string | null, busy: string | null]
+
+/** The numbers of an array as PostgreSQL writes it. */
+function numbersIn(text: string | null): readonly number[] {
+  return text === null || text === '{}' ? [] : text.slice(1, -1).split(',').map(Number)
+}

@@ -1,0 +1,249 @@
+/**
+ * Appends of everybody share commits: whatever waits when the last batch has been committed goes into the next one, in one round trip
+ * and without a timer. Each request wins or loses alone.
+ *
+ * A batch is written as a whole or not at all. When the database names requests whose demands do not hold, these are taken out and
+ * judged one by one, in a transaction of their own, and the others go on together. What somebody's open transaction holds goes to the
+ * slow lane, where it is tried again and holds up nobody else.
+ *
+ * An append whose commit went unanswered may have been written: it is looked for by its event ids before anybody is told.
+ */
+import { checkAppend } from '../../core/check-append.ts'
+import { DacapoError, StoreUnavailableError } from '../../core/errors.ts'
+import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
+import { appendBatch } from './append-batch.ts'
+import { BatchPlan } from './batch-plan.ts'
+import { isRefusal, storeError } from './driver-errors.ts'
+import { type AppendContext, appendPositioned, Busy, explain } from './judged-append.ts'
+import { type PgClient, rowsOf } from './pg.ts'
+
+/** Requests that win or lose together; most are alone. */
+interface Unit {
+  readonly requests: readonly AppendRequest[]
+  readonly bytes: number
+  readonly waitUntil: number
+  readonly resolve: (results: readonly AppendResult[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** What the batcher needs of its store. */
+export interface BatcherOptions {
+  readonly context: AppendContext
+  readonly maxBatchRequests: number
+  readonly maxBatchBytes: number
+  readonly busyMs: number
+  readonly lockTimeoutMs: number
+  /** Lends a connection. */
+  readonly use: <T>(work: (client: PgClient) => Promise<T>) => Promise<T>
+  /** Told after every commit that moved the head. */
+  readonly committed: () => void
+}
+
+/** Takes requests; see `EventStore.append`. */
+export interface Batcher {
+  append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>
+}
+
+export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, lockTimeoutMs, use, committed }: BatcherOptions): Batcher {
+  const queue: Unit[] = []
+  let flushing = false
+
+  function submit(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
+    const bytes = requests.reduce((sum, request) => sum + bytesOf(request), 0)
+    return new Promise((resolve, reject) => {
+      queue.push({ requests, bytes, waitUntil: performance.now() + lockTimeoutMs, resolve, reject })
+      if (!flushing) void flush()
+    })
+  }
+
+  async function flush(): Promise<void> {
+    flushing = true
+    while (queue.length > 0) {
+      // Whoever is resumed by the last commit may have more to write: it gets in here, before the next one.
+      await new Promise((resolve) => setImmediate(resolve))
+      const [plan, units] = takeBatch()
+      await commitBatch(plan, units)
+    }
+    flushing = false
+  }
+
+  /** As many of those who wait as fit; who does not fit stays, and with it everybody behind who touches the same. */
+  function takeBatch(): readonly [BatchPlan, readonly Unit[]] {
+    const plan = new BatchPlan()
+    const units: Unit[] = []
+    let bytes = 0
+    for (const unit of queue) {
+      if (units.length > 0 && (plan.count + unit.requests.length > maxBatchRequests || bytes + unit.bytes > maxBatchBytes)) break
+      if (units.length > 0 && needsCare(units[0] as Unit)) break
+      if (needsCare(unit) ? units.length > 0 : !fits(plan, unit)) break
+      for (const request of unit.requests) if (!needsCare(unit)) plan.take(request)
+      units.push(unit)
+      bytes += unit.bytes
+    }
+    queue.splice(0, units.length)
+    return [plan, units]
+  }
+
+  async function commitBatch(plan: BatchPlan, units: readonly Unit[]): Promise<void> {
+    if (needsCare(units[0] as Unit)) {
+      await judgeEach(units)
+      return
+    }
+    const requests = units.flatMap((unit) => unit.requests)
+    try {
+      const outcome = await use((client) => appendBatch(client, context.batchStatement, plan, requests, context.now(), context.knownTypes))
+      if (outcome.kind === 'written') {
+        let at = 0
+        for (const { requests, resolve } of units) {
+          resolve(outcome.results.slice(at, at + requests.length))
+          at += requests.length
+        }
+        if (plan.events.length > 0) committed()
+        return
+      }
+      const [named, others] = split(units, plan, outcome.requests)
+      queue.unshift(...others)
+      if (outcome.kind === 'busy') for (const unit of named) waitForTurn(unit)
+      else await judgeEach(named)
+    } catch (error) {
+      if (isRefusal(error)) await judgeEach(units)
+      else await resolveUnknown(units, error)
+    }
+  }
+
+  /** One after the other, each in a transaction of its own; several requests of a unit in the same. */
+  async function judgeEach(units: readonly Unit[]): Promise<void> {
+    for (const unit of units) {
+      try {
+        unit.resolve(await use((client) => judgeAlone(client, unit.requests)))
+        committed()
+      } catch (error) {
+        if (error instanceof Busy) waitForTurn(unit)
+        else await resolveUnknown([unit], error)
+      }
+    }
+  }
+
+  async function judgeAlone(client: PgClient, requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
+    const answers: AppendResult[] = []
+    await rowsOf(client, 'BEGIN ISOLATION LEVEL READ COMMITTED')
+    try {
+      await rowsOf(client, `SELECT pg_advisory_xact_lock(${context.schema}.order_lock())`)
+      for (const request of requests) {
+        await rowsOf(client, 'SAVEPOINT request')
+        try {
+          answers.push(await appendPositioned(context, client, request))
+        } catch (error) {
+          if (error instanceof Busy || (!DacapoError.is(error) && !isRefusal(error))) throw error
+          await rowsOf(client, 'ROLLBACK TO request')
+          answers.push(explain(request, error))
+        }
+      }
+      const verdict =
+        requests.length > 1
+          ? (answers.find(({ kind }) => kind === 'refused') ?? answers.find(({ kind }) => kind === 'remembered'))
+          : undefined
+      await rowsOf(client, verdict ? 'ROLLBACK' : 'COMMIT')
+      return verdict ? answers.map((answer) => (answer.kind === verdict.kind ? answer : verdict)) : answers
+    } catch (error) {
+      await rowsOf(client, 'ROLLBACK').catch(() => {}) // the connection is gone, or the transaction is
+      throw error
+    }
+  }
+
+  /** The slow lane: tried again after a while, until somebody's transaction has ended or the time is up. */
+  function waitForTurn(unit: Unit): void {
+    if (performance.now() > unit.waitUntil) {
+      const message = `A transaction holds a stream, key or row that an append to ${unit.requests[0]!.stream} needs, for more than ${lockTimeoutMs} ms. Nothing was written: try again when it has ended.`
+      unit.reject(new StoreUnavailableError('postgres', message, { retryable: true }))
+      return
+    }
+    setTimeout(
+      () => {
+        queue.push(unit)
+        if (!flushing) void flush()
+      },
+      busyMs * (0.5 + Math.random()),
+    )
+  }
+
+  /**
+   * Nobody knows whether the commit took place. Whoever holds the order lock does: the lost transaction had it, so it has ended, and
+   * what it wrote is there. What is not there is written now.
+   */
+  async function resolveUnknown(units: readonly Unit[], error: unknown): Promise<void> {
+    for (const unit of units) {
+      try {
+        const answers = await use((client) => judgeAlone(client, unit.requests))
+        unit.resolve(answers.map((answer) => (answer.kind === 'duplicate' ? { ...answer, kind: 'appended' } : answer)))
+        committed()
+      } catch {
+        unit.reject(storeError(error)) // the first error tells more than that the server is still away
+      }
+    }
+  }
+
+  function fits(plan: BatchPlan, { requests }: Unit): boolean {
+    if (requests.length === 1) return plan.fits(requests[0] as AppendRequest)
+    return false
+  }
+
+  return {
+    async append(requests) {
+      const results: AppendResult[] = []
+      await Promise.all(
+        groupsOf(requests).map(async (group) => {
+          const members = group.map((i) => requests[i] as AppendRequest)
+          const refusals = members.map(refusal)
+          const first = refusals.find((result) => result !== undefined)
+          const answers = first ? refusals.map((own) => own ?? first) : await submit(members)
+          group.forEach((i, n) => {
+            results[i] = answers[n] as AppendResult
+          })
+        }),
+      )
+      return results
+    },
+  }
+}
+
+/** What the batch function cannot do, or could not undo for one alone. */
+function needsCare({ requests }: Unit): boolean {
+  return requests.length > 1 || (requests[0]!.statements?.length ?? 0) > 0 || requests[0]!.recordedAt !== undefined
+}
+
+/** Those who are named, with everybody who shares a stream with one of them; and the others. */
+function split(units: readonly Unit[], plan: BatchPlan, named: ReadonlySet<number>): readonly [readonly Unit[], readonly Unit[]] {
+  const streams = new Set([...named].map((i) => plan.placed[i]!.stream))
+  const isNamed = (_: Unit, i: number) => named.has(i) || (plan.placed[i]!.stream >= 0 && streams.has(plan.placed[i]!.stream))
+  return [units.filter(isNamed), units.filter((unit, i) => !isNamed(unit, i))]
+}
+
+/** Indexes of requests that belong together, in the order of their first one. */
+function groupsOf(requests: readonly AppendRequest[]): readonly (readonly number[])[] {
+  const named = new Map<string, number[]>()
+  const groups: number[][] = []
+  requests.forEach(({ atomicGroup }, i) => {
+    const known = atomicGroup === undefined ? undefined : named.get(atomicGroup)
+    if (known) {
+      known.push(i)
+      return
+    }
+    const group = [i]
+    groups.push(group)
+    if (atomicGroup !== undefined) named.set(atomicGroup, group)
+  })
+  return groups
+}
+
+function refusal(request: AppendRequest): AppendResult | undefined {
+  try {
+    checkAppend(request)
+    return undefined
+  } catch (error) {
+    if (DacapoError.is(error)) return { kind: 'refused', error }
+    throw error
+  }
+}
+
+const bytesOf = ({ events }: AppendRequest): number => events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0)

@@ -1,0 +1,96 @@
+/** Where the store's connections come from: a pool that it was given, or one of its own. */
+import { DriverMissingError, StoppedError } from '../../core/errors.ts'
+import type { PgClient, PgPool, PgPoolClient } from './pg.ts'
+
+/** Lends connections, from the first use to the end. */
+export interface Connections {
+  /** @throws StoppedError after `close`; what the driver throws, and what the work throws, as it is. */
+  use<T>(work: (client: PgPoolClient) => Promise<T>): Promise<T>
+  /** Waits for what is under way; closes the pool only if the store has opened it. */
+  close(): Promise<void>
+}
+
+/** @param prepare  what has to be done on the first connection, e.g. migrations; tried again by the next use when it fails. */
+export function makeConnections(
+  source: string | PgPool,
+  maxConnections: number,
+  prepare: (client: PgClient) => Promise<void>,
+): Connections {
+  /** Whether a connection is still of use, for each that was ever lent. */
+  const healthy = new WeakMap<PgPoolClient, boolean>()
+  let opening: Promise<PgPool> | undefined
+  let prepared: Promise<void> | undefined
+  let closing: Promise<void> | undefined
+  let underWay = 0
+  let idle = () => {}
+
+  async function pool(): Promise<PgPool> {
+    if (typeof source !== 'string') return source
+    opening ??= openPool(source, maxConnections)
+    return opening
+  }
+
+  async function lend<T>(work: (client: PgPoolClient) => Promise<T>): Promise<T> {
+    const client = await (await pool()).connect()
+    if (!healthy.has(client)) {
+      // A connection that breaks while it is lent fails its statement, too; whoever runs that one is told.
+      client.on('error', () => healthy.set(client, false))
+      client.on('end', () => healthy.set(client, false))
+    }
+    healthy.set(client, true)
+    try {
+      return await work(client)
+    } finally {
+      client.release(!healthy.get(client))
+    }
+  }
+
+  async function ready(): Promise<void> {
+    prepared ??= lend(prepare)
+    try {
+      await prepared
+    } catch (error) {
+      prepared = undefined
+      throw error
+    }
+  }
+
+  async function end(): Promise<void> {
+    if (underWay > 0) {
+      await new Promise<void>((resolve) => {
+        idle = resolve
+      })
+    }
+    if (opening) await (await opening).end()
+  }
+
+  return {
+    async use(work) {
+      if (closing) throw new StoppedError('The PostgreSQL store')
+      underWay++
+      try {
+        await ready()
+        return await lend(work)
+      } finally {
+        if (--underWay === 0) idle()
+      }
+    },
+    close() {
+      closing ??= end()
+      return closing
+    },
+  }
+}
+
+async function openPool(url: string, max: number): Promise<PgPool> {
+  let Pool: new (options: object) => PgPool
+  try {
+    const module = (await import('pg' as string)) as { default?: { Pool: typeof Pool }; Pool?: typeof Pool }
+    Pool = (module.Pool ?? module.default?.Pool) as typeof Pool
+  } catch (cause) {
+    throw new DriverMissingError('pg', 'The PostgreSQL store needs the package pg: npm install pg.', { cause })
+  }
+  const pool = new Pool({ connectionString: url, max, application_name: 'dacapo' })
+  pool.on('error', () => {}) // an idle connection broke: the pool has let it go, and opens another one when it is needed
+  return pool
+}

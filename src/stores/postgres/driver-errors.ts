@@ -1,0 +1,54 @@
+/** What went wrong in PostgreSQL, told apart by SQLSTATE, and said in the words of Dacapo. */
+import { DacapoError, StoreFormatError, StoreUnavailableError } from '../../core/errors.ts'
+
+/** The SQLSTATE of a driver's error; `undefined` for anything that the server did not say. */
+export function sqlState(error: unknown): string | undefined {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+}
+
+/** A constraint is violated: the statement is wrong, the server is well. */
+export const isConstraint = (error: unknown): boolean => sqlState(error)?.startsWith('23') ?? false
+
+/** Somebody else's commit came first; the same again may succeed. */
+export const isSerialization = (error: unknown): boolean => ['40001', '40P01'].includes(sqlState(error) ?? '')
+
+/** The server is there and has refused what was asked; the connection can be used again. */
+export function isRefusal(error: unknown): boolean {
+  const state = sqlState(error)
+  return state !== undefined && !/^(?:08|57P|53|58|XX)/.test(state)
+}
+
+/** The error that a caller gets. */
+export function storeError(error: unknown): unknown {
+  if (DacapoError.is(error)) return error
+  const unavailable = (message: string, retryable: boolean) => new StoreUnavailableError('postgres', message, { retryable, cause: error })
+  const state = sqlState(error)
+  const why = error instanceof Error ? error.message || String((error as { code?: unknown }).code) : String(error)
+  switch (state) {
+    case undefined:
+      return unavailable(`PostgreSQL cannot be reached, or the connection broke: ${why}.`, true)
+    case '40001':
+    case '40P01':
+      return unavailable(`PostgreSQL undid the transaction because of another one: ${why}. Nothing of it was written.`, true)
+    case '55P03':
+    case '57014':
+      return unavailable(`PostgreSQL did not get to it in time: ${why}.`, true)
+    case '25006':
+      return unavailable(`PostgreSQL is read-only, as a standby is: ${why}. Nothing was written.`, true)
+    case '28P01':
+    case '28000':
+    case '3D000':
+      return unavailable(`PostgreSQL refuses the connection: ${why}. Check the URL.`, false)
+    case '42501':
+      return unavailable(`PostgreSQL does not permit it: ${why}. Grant the right to the role, or use another one.`, false)
+    case '42P01':
+    case '3F000':
+    case '42883':
+      return new StoreFormatError('postgres', `The tables of the store are missing or of another version: ${why}.`, { cause: error })
+    case '42704':
+      return unavailable(`PostgreSQL does not know something that the store needs: ${why}.`, false)
+    default:
+      return unavailable(`PostgreSQL could not do it: ${why} (${state}).`, !isRefusal(error))
+  }
+}

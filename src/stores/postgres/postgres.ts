@@ -1,0 +1,154 @@
+/** The PostgreSQL store. Put together here; each part has a file of its own. */
+import { DefinitionError } from '../../core/errors.ts'
+import type { EventStore } from '../../core/event-store.ts'
+import { wakeUps } from '../../core/wake-ups.ts'
+import { batchStatement } from './append-batch.ts'
+import { makeBatcher } from './batcher.ts'
+import { makeConnections } from './connections.ts'
+import { storeError } from './driver-errors.ts'
+import { forgetSome, remembered } from './idempotency.ts'
+import type { AppendContext } from './judged-append.ts'
+import { migrate } from './migrate.ts'
+import { type PostgresOptions, settingsOf } from './options.ts'
+import { type PgClient, type PgPool, rowsOf } from './pg.ts'
+import { headOf, type Read, type ReadContext, readAll, readStream } from './read.ts'
+import { snapshotStore } from './snapshots.ts'
+import { listStreams, streamInfo } from './streams.ts'
+import { storeTransaction } from './transaction.ts'
+import { viewStore } from './views.ts'
+
+/** What the PostgreSQL store can do. */
+export interface PostgresCapabilities {
+  readonly transactions: true
+  readonly sql: true
+  readonly conditions: true
+  readonly durable: true
+  readonly multiProcess: true
+  readonly push: true
+  readonly totalOrder: true
+}
+
+/**
+ * An event store in PostgreSQL 13 or newer.
+ *
+ * Makes its schema at first use, if it is missing. Any number of processes may use it. Appends that wait together share a commit.
+ *
+ * @param source  a URL (`postgres://user@host/database`), which needs the package `pg`; or a `pg.Pool` of your own, which stays open.
+ * @throws DefinitionError (`ES_DEFINITION`) a wrong option. At first use: DriverMissingError, StoreFormatError, StoreUnavailableError.
+ * @example
+ * const app = createApp({ store: postgres('postgres://localhost/bank'), commands: [openAccount] })
+ */
+export function postgres(source: string | PgPool, options: PostgresOptions = {}): EventStore<PostgresCapabilities> {
+  if (typeof source === 'string' ? source === '' : typeof source?.connect !== 'function') {
+    throw new DefinitionError('postgres() needs a URL, e.g. postgres://localhost/bank, or a pg.Pool.')
+  }
+  const settings = settingsOf(options)
+  const { schema, clock } = settings
+  const now = () => clock.now()
+  const connections = makeConnections(source, settings.maxConnections, (client) => migrate(client, settings.schemaName, now()))
+  const { use } = connections
+  const read: Read = async (work) => {
+    try {
+      return await use(work)
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+  const context: AppendContext = { schema, batchStatement: batchStatement(schema), knownTypes: new Set(), now }
+  const reads: ReadContext = { schema, now, read }
+  const wakes = wakeUps(
+    () => read((client) => headOf(client, schema, now())),
+    (byAnybody) => (byAnybody ? poll.start() : poll.stop()),
+  )
+  const poll = pollFor(settings.pollMs, wakes.wake)
+  const batcher = makeBatcher({ ...settings, context, use, committed: wakes.wake })
+
+  async function inTransaction<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
+    return use(async (client) => {
+      const run = (text: string) =>
+        rowsOf(client, text).catch((error) => {
+          throw storeError(error)
+        })
+      await run('BEGIN ISOLATION LEVEL READ COMMITTED')
+      let result: T
+      try {
+        result = await work(client)
+      } catch (error) {
+        await run('ROLLBACK').catch(() => {}) // a connection that is gone has rolled back by itself, and is not used again
+        throw error
+      }
+      await run('COMMIT')
+      return result
+    })
+  }
+
+  return {
+    name: 'postgres',
+    capabilities: { transactions: true, sql: true, conditions: true, durable: true, multiProcess: true, push: true, totalOrder: true },
+
+    append: (requests) => batcher.append(requests),
+    readStream: (stream, how) => readStream(reads, stream, how),
+    readAll: (how) => readAll(reads, how),
+    streamInfo: (stream, tenant = '') => streamInfo(reads, tenant, stream),
+    listStreams: (how) => listStreams(reads, how),
+    head: () => read((client) => headOf(client, schema, now())),
+    eventTypes: () =>
+      read(async (client) => {
+        await headOf(client, schema, now())
+        const rows = await rowsOf(client, `SELECT category, type, schema_version FROM ${schema}.event_types`)
+        return rows.map(([category, type, schemaVersion]) => ({
+          category: category as string,
+          type: type as string,
+          schemaVersion: schemaVersion as number,
+        }))
+      }),
+    changes: (signal) => wakes.listen(signal),
+    remembered: (tenant, key) => read((client) => remembered(client, schema, tenant, key, now())),
+    async forgetExpired(time) {
+      for (let count = 0; ; ) {
+        const forgotten = await read((client) => forgetSome(client, schema, time))
+        count += forgotten
+        if (forgotten === 0) return count
+      }
+    },
+    views: viewStore(reads, inTransaction),
+    snapshots: snapshotStore(schema, read),
+
+    async transaction(work) {
+      const result = await inTransaction(async (client) => {
+        const [transaction, end] = storeTransaction(async () => client, context)
+        return work(transaction).finally(end)
+      })
+      // Its events get their positions now, and not only when somebody else comes along.
+      await read((client) => headOf(client, schema, now()))
+      wakes.wake()
+      return result
+    },
+    within(client) {
+      if (typeof (client as PgClient | undefined)?.query !== 'function')
+        throw new DefinitionError('within() needs a client of pg that is in a transaction.')
+      return storeTransaction(async () => client as PgClient, context)[0]
+    },
+
+    migrate: () => read(async () => {}),
+    async close() {
+      const closed = connections.close()
+      wakes.end()
+      await closed
+    },
+  }
+}
+
+/** A poll that runs only while somebody listens, and keeps no process alive. */
+function pollFor(everyMs: number, look: () => void): { start(): void; stop(): void } {
+  let timer: ReturnType<typeof setInterval> | undefined
+  return {
+    start() {
+      timer ??= setInterval(look, everyMs).unref()
+    },
+    stop() {
+      clearInterval(timer)
+      timer = undefined
+    },
+  }
+}

@@ -1,0 +1,131 @@
+/** Reads in pages. Each page is one statement; what is asked for next starts behind it. */
+import type { ReadAllOptions, ReadStreamOptions } from '../../core/event-store.ts'
+import type { SqlStatement } from '../../core/sql.ts'
+import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
+import { fragment, join, literal } from '../sql/fragment.ts'
+import { firstOf, type PgClient, rowsOf } from './pg.ts'
+import { isByTags, matchingAny, positionsOf } from './query-sql.ts'
+import { columnsInStream, eventColumns, toEvent } from './rows.ts'
+import { select } from './sql-text.ts'
+
+/** Does a read, on whichever connection. */
+export type Read = <T>(work: (client: PgClient) => Promise<T>) => Promise<T>
+
+/** What reads need to know of their store. */
+export interface ReadContext {
+  readonly schema: string
+  readonly now: () => number
+  readonly read: Read
+  /** Inside a transaction: what has no position yet is its own, and is seen. */
+  readonly inTransaction?: boolean
+}
+
+const defaultPageSize = 1000
+
+/** How many positions one statement walks when a filter has no index: a bound on how long it takes. */
+const longestWalk = 100_000
+
+/** A stream in pages. */
+export async function* readStream(
+  { schema, now, read, inTransaction = false }: ReadContext,
+  stream: string,
+  options: ReadStreamOptions = {},
+): AsyncGenerator<readonly StoredEvent[]> {
+  const { tenant = '', backwards = false, pageSize = defaultPageSize } = options
+  const text = `SELECT ${columnsInStream} FROM ${schema}.events e
+    WHERE tenant = $1 AND stream = $2 AND version > $3 AND version <= $4 ORDER BY version ${backwards ? 'DESC' : 'ASC'} LIMIT $5`
+  let after = options.after ?? 0
+  let to = options.to ?? Number.MAX_SAFE_INTEGER
+  let left = options.limit ?? Number.POSITIVE_INFINITY
+  while (left > 0) {
+    const size = Math.min(pageSize, left)
+    const page = () => read((client) => rowsOf(client, text, [tenant, stream, after, to, size]))
+    let rows = await page()
+    if (!inTransaction && rows.some(([position]) => position === null)) {
+      await read((client) => headOf(client, schema, now()))
+      rows = await page()
+    }
+    const events = rows.map((row) => toEvent(row, tenant, stream))
+    if (events.length > 0) yield events
+    if (events.length < size) return
+    left -= events.length
+    const { version } = events.at(-1) as StoredEvent
+    if (backwards) to = version - 1
+    else after = version
+  }
+}
+
+/** The log in pages. */
+export async function* readAll(context: ReadContext, options: ReadAllOptions = {}): AsyncGenerator<LogPage> {
+  const { schema, now, read } = context
+  const { backwards = false, pageSize = defaultPageSize } = options
+  let after = Math.max(options.after ?? 0, 0)
+  let to = options.to ?? Number.MAX_SAFE_INTEGER
+  let left = options.limit ?? Number.POSITIVE_INFINITY
+  // The head comes first, in a statement of its own: what is committed after it is above it, and left for the next look.
+  let head = 0
+  const [source, walks] = sourceOf(schema, options)
+  while (left > 0) {
+    if (after >= Math.min(to, head)) {
+      head = await read((client) => headOf(client, schema, now()))
+      if (after >= Math.min(to, head)) return
+    }
+    const last = Math.min(to, head)
+    const range = walks ? piece({ after, to: last }, backwards) : { after, to: last }
+    const size = Math.min(pageSize, left)
+    const rows = await read((client) => select(client, source(range, backwards, size)))
+    const events = rows.map((row) => toEvent(row))
+    const end = events.length === size ? events.at(-1) : undefined
+    const position = end?.position ?? (backwards ? range.after + 1 : range.to)
+    yield { events, position }
+    left -= events.length
+    if (backwards) to = position - 1
+    else after = position
+  }
+}
+
+/** Position of the newest event, once everything committed has one. */
+export async function headOf(client: PgClient, schema: string, now: number): Promise<number> {
+  return Number((await firstOf(client, `SELECT ${schema}.head($1)`, [now]))?.[0] ?? 0)
+}
+
+interface Range {
+  readonly after: number
+  readonly to: number
+}
+
+function piece({ after, to }: Range, backwards: boolean): Range {
+  return backwards ? { after: Math.max(after, to - longestWalk), to } : { after, to: Math.min(to, after + longestWalk) }
+}
+
+type Source = (range: Range, backwards: boolean, size: number) => SqlStatement
+
+/** How to find what was asked for, and whether that walks the log instead of using an index. */
+function sourceOf(schema: string, { tenant, query = [], category, correlationId }: ReadAllOptions): readonly [Source, walks: boolean] {
+  const ofCategory = category === undefined ? literal('true') : inCategory(category)
+  const ordered = (where: SqlStatement, { after, to }: Range, backwards: boolean, size: number) =>
+    fragment`SELECT ${literal(eventColumns)} FROM ${literal(schema)}.events e WHERE e.position > ${after} AND e.position <= ${to} AND ${where}
+      ORDER BY e.position ${literal(backwards ? 'DESC' : 'ASC')} LIMIT ${size}`
+
+  if (tenant !== undefined && correlationId === undefined && isByTags(query)) {
+    return [
+      (range, backwards, size) => {
+        const order = fragment` ORDER BY e.position ${literal(backwards ? 'DESC' : 'ASC')} LIMIT ${size}`
+        const items = query.map((item) => fragment`(${positionsOf(schema, tenant, item, range, ofCategory)}${order})`)
+        return ordered(fragment`e.position IN (${join(items, ' UNION ')})`, range, backwards, size)
+      },
+      false,
+    ]
+  }
+  const conditions = [ofCategory, matchingAny(schema, query)]
+  if (tenant !== undefined) conditions.push(fragment`e.tenant = ${tenant}`)
+  if (correlationId !== undefined) conditions.push(fragment`e.correlation_id = ${correlationId}`)
+  const where = join(conditions, ' AND ')
+  const walks = correlationId === undefined && (tenant !== undefined || category !== undefined || query.length > 0)
+  return [(range, backwards, size) => ordered(where, range, backwards, size), walks]
+}
+
+/** A category is the part before the first hyphen; the character after "-" is ".". */
+function inCategory(category: string): SqlStatement {
+  return fragment`e.stream >= ${`${category}-`} AND e.stream < ${`${category}.`}`
+}

@@ -1,0 +1,107 @@
+/** A transaction of the user's own, on a client that somebody else begins and commits. */
+
+import { checkAppend } from '../../core/check-append.ts'
+import { ConcurrencyError, DacapoError, SqlError, StoppedError } from '../../core/errors.ts'
+import type { AppendRequest, AppendResult, StoreTransaction } from '../../core/event-store.ts'
+import { isRefusal, isSerialization, storeError } from './driver-errors.ts'
+import { remembered } from './idempotency.ts'
+import { type AppendContext, appendStaged, explain } from './judged-append.ts'
+import { type PgClient, rowsOf } from './pg.ts'
+import { type ReadContext, readAll, readStream } from './read.ts'
+import { runStatement } from './run-statement.ts'
+import { latestSnapshot } from './snapshots.ts'
+import { streamInfo } from './streams.ts'
+import { getRow } from './views.ts'
+
+/**
+ * @param use  gives the client, once it is ready.
+ * @returns the transaction, and how to make it unusable once it has ended.
+ */
+export function storeTransaction(use: () => Promise<PgClient>, context: AppendContext): readonly [StoreTransaction, end: () => void] {
+  const { schema, now } = context
+  let open = true
+  let depth = 0
+
+  async function on<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
+    const client = await use()
+    if (!open) throw new StoppedError('The transaction')
+    try {
+      return await work(client)
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+
+  /** PostgreSQL ends a transaction at the first error, unless a savepoint is there to go back to. */
+  async function guarded<T>(client: PgClient, work: () => Promise<T>): Promise<T> {
+    const name = `dacapo_${++depth}`
+    await rowsOf(client, `SAVEPOINT ${name}`)
+    try {
+      const result = await work()
+      await rowsOf(client, `RELEASE ${name}`)
+      return result
+    } catch (error) {
+      if (DacapoError.is(error) || isRefusal(error)) await rowsOf(client, `ROLLBACK TO ${name}`)
+      throw error
+    } finally {
+      depth--
+    }
+  }
+
+  async function append(client: PgClient, request: AppendRequest): Promise<AppendResult> {
+    try {
+      checkAppend(request)
+      return await guarded(client, () => appendStaged(context, client, request))
+    } catch (error) {
+      if (isSerialization(error)) {
+        const { stream, expectedVersion } = request
+        return { kind: 'refused', error: new ConcurrencyError(stream, expectedVersion, Number.NaN) }
+      }
+      return explain(request, error)
+    }
+  }
+
+  const reads: ReadContext = { schema, now, read: on, inTransaction: true }
+  const transaction: StoreTransaction = {
+    append: (request) => on((client) => append(client, request)),
+    readStream: (stream, options) => readStream(reads, stream, options),
+    readAll: (options) => readAll(reads, options),
+    streamInfo: (stream, tenant = '') => streamInfo(reads, tenant, stream),
+    remembered: (tenant, key) => on((client) => remembered(client, schema, tenant, key, now())),
+    views: { get: (tenant, view, key) => on((client) => getRow(client, schema, tenant, view, key)) },
+    snapshots: {
+      latest: (tenant, stream, fingerprint, to) => on((client) => latestSnapshot(client, schema, tenant, stream, fingerprint, to)),
+    },
+    sql: (statement) =>
+      on(async (client) => {
+        try {
+          return await guarded(client, () => runStatement(client, statement))
+        } catch (error) {
+          throw DacapoError.is(error) || !isRefusal(error) ? error : new SqlError(error)
+        }
+      }),
+    async savepoint(work) {
+      const name = `dacapo_user_${++depth}`
+      await on((client) => rowsOf(client, `SAVEPOINT ${name}`))
+      try {
+        const result = await work()
+        await on((client) => rowsOf(client, `RELEASE ${name}`))
+        return result
+      } catch (error) {
+        await on(async (client) => {
+          await rowsOf(client, `ROLLBACK TO ${name}`)
+          await rowsOf(client, `RELEASE ${name}`)
+        })
+        throw error
+      } finally {
+        depth--
+      }
+    },
+  }
+  return [
+    transaction,
+    () => {
+      open = false
+    },
+  ]
+}
