@@ -1,14 +1,21 @@
-/** Runs a test of the runtime once on each store that needs no server, on a test clock. */
+/** Runs a test of the runtime once on each store, on a test clock. */
 import { test } from 'node:test'
 import type { EventStore } from '../../src/core/event-store.ts'
 import { memory } from '../../src/stores/memory/index.ts'
+import { postgres } from '../../src/stores/postgres/index.ts'
 import { sqlite } from '../../src/stores/sqlite/index.ts'
+import { postgresServers } from '../postgres/servers.ts'
 import { type TestClock, testClock } from '../../src/testing/test-clock.ts'
+
+/** The oldest: the contract is kept on each of them. */
+const [server] = await postgresServers()
+let made = 0
 
 /** Every store, by name, freshly opened on a clock. */
 export const storesByName: Readonly<Record<string, (given: { readonly clock: TestClock }) => EventStore>> = {
   memory: ({ clock }) => memory({ clock }),
   sqlite: ({ clock }) => sqlite(':memory:', { clock }),
+  postgres: ({ clock }) => postgres(server!.url, { clock, schema: `runtime_${process.pid}_${++made}`, maxConnections: 5 }),
 }
 
 interface Tended {

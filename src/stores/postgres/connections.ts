@@ -9,6 +9,8 @@ export interface Connections {
   use<T>(work: (client: PgPoolClient) => Promise<T>): Promise<T>
   /** The same, and still while `close` flushes. */
   useToTheEnd<T>(work: (client: PgPoolClient) => Promise<T>): Promise<T>
+  /** Whether one can be kept for listening without anybody having to wait for it. */
+  readonly canSpareOne: boolean
   /** Flushes, then waits for what is under way; closes the pool only if the store has opened it. */
   close(flush: () => Promise<void>): Promise<void>
 }
@@ -30,7 +32,7 @@ export function makeConnections(
 
   async function pool(): Promise<PgPool> {
     if (typeof source !== 'string') return source
-    opening ??= openPool(source, maxConnections)
+    opening ??= openPool(source, maxConnections + 1)
     return opening
   }
 
@@ -96,6 +98,7 @@ export function makeConnections(
       return useToTheEnd(work)
     },
     useToTheEnd,
+    canSpareOne: typeof source === 'string' || (source.options?.max ?? 0) > 2,
     close(flush) {
       closing ??= end(flush)
       return closing

@@ -18,6 +18,9 @@ export const isTakenVersion = (error: unknown): boolean =>
 /** Somebody else's commit came first; the same again may succeed. */
 export const isSerialization = (error: unknown): boolean => ['40001', '40P01'].includes(sqlState(error) ?? '')
 
+/** Transactions waited for each other in a circle, until one of them was undone. */
+export const isDeadlock = (error: unknown): boolean => sqlState(error) === '40P01'
+
 /** A lock was not to be had in time. */
 export const isLockTimeout = (error: unknown): boolean => sqlState(error) === '55P03'
 

@@ -12,6 +12,7 @@ import { correlationIdOf } from '../../core/metadata.ts'
 import type { StoredEvent } from '../../core/stored-event.ts'
 import { appendBatch, stored } from './append-batch.ts'
 import { BatchPlan } from './batch-plan.ts'
+import { keyClaim, rowClaim, streamClaim, viewClaim } from './claims.ts'
 import { isPassing, isRefusal } from './driver-errors.ts'
 import { remembered } from './idempotency.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
@@ -52,14 +53,14 @@ export async function appendStaged(context: AppendContext, client: PgClient, req
   const now = context.now()
   // Shared by everybody who writes rows of a view, and needed alone by who rebuilds it.
   for (const view of [...new Set(views.map((one) => one.view))].sort())
-    await rowsOf(client, `SELECT pg_advisory_xact_lock_shared(${schema}.claim_lock($1))`, [`w${view}`])
+    await rowsOf(client, `SELECT pg_advisory_xact_lock_shared(${schema}.claim_lock($1))`, [viewClaim(view)])
   // What is only read must be the newest there is, too. What is written is safe on any level: the server refuses what is outdated.
   if (condition || request.checks?.length || (events.length === 0 && expectedVersion !== 'any')) await needReadCommitted(client, stream)
   const claims = [
-    ...(events.length > 0 || expectedVersion !== 'any' ? [`s${stream}\u0001${tenant}`] : []),
-    ...(request.checks ?? []).map((check) => `s${check.stream}\u0001${tenant}`),
-    ...(idempotency ? [`k${idempotency.key}\u0001${tenant}`] : []),
-    ...views.map(({ view, key }) => `v${view}\u0001${key}\u0001${tenant}`),
+    ...(events.length > 0 || expectedVersion !== 'any' ? [streamClaim(tenant, stream)] : []),
+    ...(request.checks ?? []).map((check) => streamClaim(tenant, check.stream)),
+    ...(idempotency ? [keyClaim(tenant, idempotency.key)] : []),
+    ...views.map(({ view, key }) => rowClaim(tenant, view, key)),
   ]
   // Always in the same order, so that transactions which need several of the same never wait for each other in a circle.
   for (const claim of [...new Set(claims)].sort()) await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.claim_lock($1))`, [claim])

@@ -20,7 +20,12 @@ const shortestIntervalMs = 10
 const longestPauseMs = 30_000
 
 /** @param channel  one a schema. @param wake  told that there may be something new. */
-export function notifications(connections: Pick<Connections, 'use'>, channel: string, pollMs: number, wake: () => void): Notifications {
+export function notifications(
+  connections: Pick<Connections, 'use' | 'canSpareOne'>,
+  channel: string,
+  pollMs: number,
+  wake: () => void,
+): Notifications {
   let poll: ReturnType<typeof setInterval> | undefined
   let listening: AbortController | undefined
   let telling = false
@@ -51,7 +56,8 @@ export function notifications(connections: Pick<Connections, 'use'>, channel: st
   return {
     start() {
       poll ??= setInterval(wake, pollMs).unref()
-      listening ??= new AbortController()
+      if (listening || !connections.canSpareOne) return
+      listening = new AbortController()
       void listen(listening.signal)
     },
     stop() {

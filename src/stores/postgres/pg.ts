@@ -26,11 +26,12 @@ export interface PgPoolClient extends PgClient {
   /** @param error  closes the connection instead of keeping it. */
   release(error?: boolean | Error): void
   on(event: 'notification' | 'error' | 'end', listener: (...values: any[]) => void): unknown
-  removeAllListeners(event: string): unknown
+  removeListener(event: string, listener: (...values: any[]) => void): unknown
 }
 
 /** `pg.Pool`. */
 export interface PgPool {
+  readonly options?: { readonly max?: number | undefined }
   connect(): Promise<PgPoolClient>
   end(): Promise<void>
   on(event: 'error', listener: (error: Error) => void): unknown

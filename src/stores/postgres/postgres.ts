@@ -10,6 +10,7 @@ import { storeError } from './driver-errors.ts'
 import { forgetSome, remembered } from './idempotency.ts'
 import type { AppendContext } from './judged-append.ts'
 import { migrate } from './migrate.ts'
+import { notifications } from './notify.ts'
 import { type PostgresOptions, settingsOf } from './options.ts'
 import { type PgClient, type PgPool, rowsOf } from './pg.ts'
 import { headOf, type Read, type ReadContext, readAll, readStream } from './read.ts'
@@ -59,10 +60,10 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
   const reads: ReadContext = { schema, now, read }
   const wakes = wakeUps(
     () => read((client) => headOf(client, schema, now())),
-    (byAnybody) => (byAnybody ? poll.start() : poll.stop()),
+    (byAnybody) => (byAnybody ? others.start() : others.stop()),
   )
-  const poll = pollFor(settings.pollMs, wakes.wake)
-  const batcher = makeBatcher({ ...settings, context, use: connections.useToTheEnd, committed: wakes.wake })
+  const others = notifications(connections, `dacapo_${settings.schemaName}`, settings.pollMs, wakes.wake)
+  const batcher = makeBatcher({ ...settings, context, use: connections.useToTheEnd, committed: others.committed })
 
   async function inTransaction<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
     return use(async (client) => {
@@ -124,7 +125,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
       })
       // Its events get their positions now, and not only when somebody else comes along. It is committed also when that fails.
       await read((client) => headOf(client, schema, now())).catch(() => {})
-      wakes.wake()
+      others.committed()
       return result
     },
     within(client) {
@@ -138,20 +139,6 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
       const closed = connections.close(batcher.close)
       wakes.end()
       await closed
-    },
-  }
-}
-
-/** A poll that runs only while somebody listens, and keeps no process alive. */
-function pollFor(everyMs: number, look: () => void): { start(): void; stop(): void } {
-  let timer: ReturnType<typeof setInterval> | undefined
-  return {
-    start() {
-      timer ??= setInterval(look, everyMs).unref()
-    },
-    stop() {
-      clearInterval(timer)
-      timer = undefined
     },
   }
 }

@@ -3,7 +3,8 @@
 import { checkAppend } from '../../core/check-append.ts'
 import { ConcurrencyError, DacapoError, SqlError, StoppedError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult, StoreTransaction } from '../../core/event-store.ts'
-import { isConstraint, isRefusal, isSerialization, isTakenVersion, storeError } from './driver-errors.ts'
+import { keyClaim } from './claims.ts'
+import { isConstraint, isDeadlock, isRefusal, isSerialization, isTakenVersion, storeError } from './driver-errors.ts'
 import { remembered } from './idempotency.ts'
 import { type AppendContext, appendStaged, explain, judge } from './judged-append.ts'
 import { type PgClient, rowsOf } from './pg.ts'
@@ -56,6 +57,8 @@ export function storeTransaction(use: () => Promise<PgClient>, context: AppendCo
       // Somebody's commit came in between. What it has written can be seen now, unless the transaction keeps an old picture.
       const verdict = isConstraint(error) ? await judge(context, client, request, now()) : undefined
       if (verdict) return verdict
+      // In a circle of waiting transactions this one was chosen to give way. It has to give way as a whole.
+      if (isDeadlock(error)) throw error
       if (isSerialization(error) || isTakenVersion(error)) {
         const { stream, expectedVersion } = request
         return { kind: 'refused', error: new ConcurrencyError(stream, expectedVersion, Number.NaN) }
@@ -70,7 +73,12 @@ export function storeTransaction(use: () => Promise<PgClient>, context: AppendCo
     readStream: (stream, options) => readStream(reads, stream, options),
     readAll: (options) => readAll(reads, options),
     streamInfo: (stream, tenant = '') => streamInfo(reads, tenant, stream),
-    remembered: (tenant, key) => on((client) => remembered(client, schema, tenant, key, now())),
+    // Who looks for an outcome is about to make one: the others with the same key wait until it is there.
+    remembered: (tenant, key) =>
+      on(async (client) => {
+        await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.claim_lock($1))`, [keyClaim(tenant, key)])
+        return remembered(client, schema, tenant, key, now())
+      }),
     views: { get: (tenant, view, key) => on((client) => getRow(client, schema, tenant, view, key)) },
     snapshots: {
       latest: (tenant, stream, fingerprint, to) => on((client) => latestSnapshot(client, schema, tenant, stream, fingerprint, to)),

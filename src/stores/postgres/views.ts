@@ -1,6 +1,7 @@
 /** Views in PostgreSQL. */
 import type { IndexType } from '../../core/projection.ts'
 import type { BuiltRow, ViewDefinition, ViewStore } from '../../core/view-store.ts'
+import { viewClaim } from './claims.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
 import { type ReadContext, readAll } from './read.ts'
 import { select } from './sql-text.ts'
@@ -32,7 +33,7 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
         const lock = async () => {
           if (locked) return
           locked = true
-          await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.claim_lock($1))`, [`w${view}`])
+          await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.claim_lock($1))`, [viewClaim(view)])
           await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.order_lock())`)
           await rowsOf(client, `SELECT ${schema}.stamp($1)`, [now()])
         }

@@ -36,7 +36,7 @@ export function transactionPool(url: string, size: number): PgPool & { transacti
         }
       },
     }
-    return { ...client, release: () => assert.equal(backend, undefined), on() {}, removeAllListeners() {} }
+    return { ...client, release: () => assert.equal(backend, undefined), on() {}, removeListener() {} }
   }
 
   const pool = {
