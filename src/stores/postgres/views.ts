@@ -1,7 +1,10 @@
 /** Views in PostgreSQL. */
+
+import { gate } from '../../core/gate.ts'
 import type { IndexType } from '../../core/projection.ts'
 import type { BuiltRow, ViewDefinition, ViewStore } from '../../core/view-store.ts'
 import { viewClaim } from './claims.ts'
+import { isSerialization } from './driver-errors.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
 import { type ReadContext, readAll } from './read.ts'
 import { select } from './sql-text.ts'
@@ -10,6 +13,16 @@ import { createIndex, indexName, listStatement } from './view-sql.ts'
 /** The views of a store. @param inTransaction  runs work in a transaction on a connection of its own. */
 export function viewStore(context: ReadContext, inTransaction: <T>(work: (client: PgClient) => Promise<T>) => Promise<T>): ViewStore {
   const { schema, read, now } = context
+  const making = gate()
+  /** Indexes that are made side by side wait for each other, which PostgreSQL ends with an error for one of them. */
+  async function makeIndex(view: string, field: string, type: IndexType): Promise<void> {
+    const leave = await making.enter()
+    try {
+      await read((client) => ensureIndex(client, schema, view, field, type))
+    } finally {
+      leave()
+    }
+  }
   return {
     get: (tenant, view, key) => read((client) => getRow(client, schema, tenant, view, key)),
     list: (tenant, definition, question) =>
@@ -27,7 +40,7 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
       const { view, indexes } = definition
       const known = await read((client) => firstOf(client, `SELECT indexes FROM ${schema}.views WHERE view = $1`, [view]))
       // Not in the transaction below: nobody must wait for an index while the order lock is held.
-      for (const [field, type] of entries(indexes)) await read((client) => ensureIndex(client, schema, view, field, type))
+      for (const [field, type] of entries(indexes)) await makeIndex(view, field, type)
       await inTransaction(async (client) => {
         let locked = false
         const lock = async () => {
@@ -75,9 +88,17 @@ export async function getRow(
 /** An index whose making was interrupted is of no use, and in the way of the next attempt. */
 async function ensureIndex(client: PgClient, schema: string, view: string, field: string, type: IndexType): Promise<void> {
   const name = `${schema}."${indexName(view, field, type)}"`
-  const broken = await firstOf(client, 'SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid', [name])
-  if (broken) await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
-  await client.query(createIndex(schema, view, field, type))
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const broken = await firstOf(client, 'SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid', [name])
+      if (broken) await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
+      await client.query(createIndex(schema, view, field, type))
+      return
+    } catch (error) {
+      // Another process was making one, and waited for this one to end.
+      if (!isSerialization(error) || attempt === 10) throw error
+    }
+  }
 }
 
 async function replace(

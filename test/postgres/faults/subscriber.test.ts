@@ -11,7 +11,7 @@ import { deposit } from './requests.ts'
 import { assertSound, storedLog } from './stored-log.ts'
 import { subscribe } from './subscriber.ts'
 
-const seconds = 4
+const seconds = 3
 const clients = 6
 const streams = 12
 
