@@ -12,6 +12,8 @@ export interface PgQuery {
 export interface PgResult {
   readonly rows: readonly unknown[]
   readonly rowCount: number | null
+  /** What was done, in one word. */
+  readonly command?: string
 }
 
 /** A client: `pg.Client`, or one that a pool lends. */
@@ -23,8 +25,7 @@ export interface PgClient {
 export interface PgPoolClient extends PgClient {
   /** @param error  closes the connection instead of keeping it. */
   release(error?: boolean | Error): void
-  on(event: 'notification', listener: (message: { readonly channel: string; readonly payload?: string }) => void): unknown
-  on(event: 'error' | 'end', listener: (error?: Error) => void): unknown
+  on(event: 'notification' | 'error' | 'end', listener: (...values: any[]) => void): unknown
   removeAllListeners(event: string): unknown
 }
 
