@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import pg from 'pg'
+import type { ViewDefinition } from '../../src/core/view-store.ts'
 import { postgres } from '../../src/stores/postgres/index.ts'
 import { freshDatabase, freshSchema } from '../postgres/fresh.ts'
 import { type PostgresServer, postgresServers } from '../postgres/servers.ts'
@@ -176,6 +177,14 @@ for (const server of await postgresServers()) {
     )
     assert.equal((await dacapo(['migrate', '--store', limited.href])).stdout, 'schema dacapo: nothing to do\n')
     await appendsTo(limited.href, 'dacapo')
+    const views = async (as: string, indexes: ViewDefinition['indexes']) => {
+      const store = postgres(as)
+      const definition = { view: 'balances', fingerprint: JSON.stringify(indexes), indexes }
+      await store.views!.rebuild(definition, async () => []).finally(() => store.close())
+    }
+    await assert.rejects(views(limited.href, { balance: 'number' }), { code: 'ES_STORE_UNAVAILABLE', message: /must be owner/ })
+    await views(database.url, { balance: 'number' })
+    await views(limited.href, { balance: 'number' })
     for (const text of ['UPDATE dacapo.events SET version = 7', 'DELETE FROM dacapo.events']) {
       await assert.rejects(run(limited.href, text), /events are never changed or deleted/)
     }

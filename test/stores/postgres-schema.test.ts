@@ -5,7 +5,6 @@ import pg from 'pg'
 import { type PostgresOptions, postgres } from '../../src/stores/postgres/index.ts'
 import { type Fresh, freshDatabase, freshSchema } from '../postgres/fresh.ts'
 import { postgresServers } from '../postgres/servers.ts'
-import { transactionPooler } from '../postgres/transaction-pooler.ts'
 import { append, deposit, logOf, to } from './support.ts'
 
 async function ask(url: string, sql: string): Promise<readonly unknown[]> {
@@ -64,8 +63,10 @@ for (const server of await postgresServers()) {
 
     test(`${about} among many events, appends and reads find theirs by an index and never walk a table`, async (t) => {
       const place = await freshDatabase(server)
-      const store = storeIn(t, { ...place, name: 'dacapo' }, options)
-      await store.migrate!()
+      t.after(place.drop)
+      const first = postgres(place.url, options)
+      await first.migrate!()
+      await first.close()
       await ask(
         place.url,
         `INSERT INTO dacapo.events (position, tenant, stream, version, id, type, schema_version, data, metadata, recorded_at)
@@ -97,36 +98,6 @@ for (const server of await postgresServers()) {
       assert.equal(after.ofWholeTables - before.ofWholeTables, 0)
     })
   }
-
-  test(`PostgreSQL ${server.name}: it works behind a pooler that gives each transaction another connection, and clears it afterwards`, async (t) => {
-    const place = await freshSchema(server)
-    const pooler = await transactionPooler(server.url, 4)
-    const store = postgres(pooler, { schema: place.name })
-    t.after(async () => {
-      await store.close()
-      await pooler.end()
-      await place.drop()
-    })
-    await store.migrate!()
-    for (let round = 0; round < 5; round++) {
-      const results = await Promise.all(Array.from({ length: 20 }, (_, i) => append(store, to(`account-${i}`))))
-      assert.ok(results.every(({ kind }) => kind === 'appended'))
-    }
-    const stale = await append(store, to('account-1', 1, { expectedVersion: 1 }))
-    assert.equal(stale.kind, 'refused')
-    const staged = store.transaction!(async (tx) => {
-      await tx.append(to('account-1'))
-      await append(store, to('account-2')) // meanwhile, on another connection
-      return (await tx.streamInfo('account-1'))?.version
-    })
-    assert.equal(await staged, 6)
-    const log = await logOf(store)
-    assert.deepEqual(
-      log.map(({ position }) => position),
-      Array.from({ length: 102 }, (_, i) => i + 1),
-    )
-    assert.ok(pooler.connectionsUsed() > 1)
-  })
 }
 
 /** Waits until all others have left the database: a connection tells its statistics when it ends. */
