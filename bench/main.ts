@@ -1,51 +1,61 @@
 /**
- * `npm run bench`: Dacapo beside Emmett and beside the bare driver, in one run, with the same payloads.
+ * `npm run bench`: Dacapo beside Emmett, Act and the bare driver, in one run, with the same payloads.
  *
- * Progress on stderr, a table on stdout. `npm run bench -- --help` tells the options.
+ * Progress on stderr, a table on stdout; fails when a run of Dacapo fails. `npm run bench -- --help` tells the options.
  */
-import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { machine } from './machine.ts'
+import { lengthOf, type Measuring, measure } from './measure.ts'
+import { help, type Options, readOptions } from './options.ts'
 import { installPeers } from './peers.ts'
-import { type Result, resultOf } from './result.ts'
-import { table } from './table.ts'
-import { workloads } from './workloads/all.ts'
+import { showProgress } from './progress.ts'
+import type { Result, Tally } from './result.ts'
+import { peerNames } from './systems/system.ts'
+import { oneLine, table } from './table.ts'
 
-const help = `npm run bench -- [--quick] [--store memory|sqlite] [--workload NAME]... [--json FILE]
+// An exit, not an end: what run.ts has started and written is removed then.
+for (const [name, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)
+  process.once(name, () => process.exit(code))
 
-  --quick     short runs: for a look, not for a claim
-  --store     one store; default: both
-  --workload  ${workloads.map(({ name }) => name).join(', ')}; default: all
-  --json      writes the results to a file, too`
-
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    store: { type: 'string', multiple: true, default: ['memory', 'sqlite'] },
-    workload: { type: 'string', multiple: true, default: [] },
-    json: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-})
-const unknown = [
-  ...values.workload.filter((name) => !workloads.some((one) => one.name === name)),
-  ...values.store.filter((name) => name !== 'memory' && name !== 'sqlite'),
-]
-
-if (values.help || unknown.length > 0) {
-  console.error(unknown.length > 0 ? `Not known: ${unknown.join(', ')}.\n\n${help}` : help)
-  process.exit(unknown.length > 0 ? 1 : 0)
+try {
+  process.exitCode = await main(readOptions(process.argv.slice(2)))
+} catch (error) {
+  console.error(`${error instanceof Error ? error.message : error}\n\n${help}`)
+  process.exitCode = 1
 }
 
-const tell = (what: string) => console.error(what)
-installPeers(tell)
-const results: Result[] = []
-for (const store of ['memory', 'sqlite'] as const) {
-  if (!values.store.includes(store)) continue
-  for (const workload of workloads) {
-    if (!workload.stores.includes(store) || (values.workload.length > 0 && !values.workload.includes(workload.name))) continue
-    results.push(await resultOf(workload, store, values.quick, tell))
-    // What is there is kept, should somebody end a long run.
-    if (values.json) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`)
+async function main(options: Options): Promise<number> {
+  if (options.help) {
+    console.log(help)
+    return 0
   }
+  if (options.json) mkdirSync(dirname(options.json), { recursive: true })
+  if (peerNames.some((peer) => options.systems.includes(peer))) installPeers()
+  const chosen = options.stores.flatMap((store) =>
+    options.workloads.filter(({ stores }) => stores.includes(store)).map((workload) => ({ store, workload })),
+  )
+  const progress = showProgress(chosen.reduce((sum, { store, workload }) => sum + lengthOf(workload, store, options), 0))
+  process.once('exit', progress.stop) // which gives the terminal its cursor back
+  const circumstances = { machine: machine(), date: new Date().toISOString().slice(0, 10) }
+  const measuring: Measuring = { plan: options, circumstances, progress, done: new Map() }
+  const results: Result[] = []
+  for (const { store, workload } of chosen) {
+    const result = await measure(workload, store, measuring)
+    results.push(result)
+    progress.result(oneLine(result))
+    // What is there is kept, should somebody end a long run.
+    if (options.json) writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`)
+  }
+  progress.stop()
+  console.log(table(results))
+  return [...measuring.done.values()].flat().some(dacapoFailed) ? 1 : 0
 }
-console.log(table(results))
+
+function dacapoFailed({ attempt, error, failed, unanswered }: Tally): boolean {
+  return attempt.system === 'dacapo' && (error !== '' || failed > 0 || unanswered > 0)
+}

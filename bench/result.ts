@@ -1,9 +1,9 @@
-/** Many runs of one workload become one line. */
-import { type Attempt, run } from './run.ts'
+/** What the runs of one workload come to: a line of the table and of the JSON file. */
+import { type Attempt, nameOf } from './attempts.ts'
 import type { StoreName, SystemName } from './systems/system.ts'
 import type { Workload } from './workloads/workload.ts'
 
-/** A line of the table and of the JSON file; null where a system has none or fails. */
+/** Null where a system has none or fails. */
 export interface Result {
   readonly store: StoreName
   readonly workload: string
@@ -15,76 +15,52 @@ export interface Result {
   readonly vsEmmett: number | null
   readonly vsRaw: number | null
   readonly note: string
+  readonly act: number | null
+  readonly vsAct: number | null
+  readonly machine: string
+  readonly date: string
 }
 
-interface Tally {
+/** Where and when: in each row, so that a row says by itself what it is worth. */
+export type Circumstances = Pick<Result, 'machine' | 'date'>
+
+/** What the runs of one attempt have come to so far. */
+export interface Tally {
   readonly attempt: Attempt
   readonly values: number[]
   durability: string
   failed: number
+  unanswered: number
+  /** What the first failure said. */
+  reason: string
+  /** Of a run as a whole. */
   error: string
+  remark: string
 }
 
-const runs = 3
-
-/** @param tell  hears what is being done. */
-export async function resultOf(workload: Workload, store: StoreName, quick: boolean, tell: (what: string) => void): Promise<Result> {
-  const tallies = workload.systems
-    .flatMap((system) => attemptsOf(workload, store, system, quick))
-    .map((attempt): Tally => ({ attempt, values: [], durability: '', failed: 0, error: '' }))
-  // The systems take turns, so that a slow minute of the machine is everybody's.
-  for (let round = 1; round <= runs; round++) {
-    for (const tally of tallies) {
-      if (tally.error || isBeaten(tally, tallies)) continue
-      tell(`${store} ${workload.name} ${nameOf(tally.attempt)} ${round}/${runs}`)
-      const answer = await run(workload, tally.attempt)
-      if ('error' in answer) {
-        tally.error = answer.error
-      } else if (answer.sample) {
-        const { value, failed, reason } = answer.sample
-        tally.durability = answer.durability
-        tally.failed += failed
-        if (value > 0) tally.values.push(value)
-        else tally.error = `no call succeeds: ${reason}`
-      }
-    }
-  }
-  return summary(workload, store, tallies)
-}
-
-/** Half as fast as another way to ask the same system: it will not be the best one, and may take minutes. */
-function isBeaten({ attempt, values }: Tally, tallies: readonly Tally[]): boolean {
-  const others = tallies.filter((other) => other.attempt.system === attempt.system).flatMap((other) => other.values)
-  return values.length > 0 && Math.max(...values) < Math.max(...others) / 2
-}
-
-function attemptsOf({ callers, anyConcurrency }: Workload, store: StoreName, system: SystemName, quick: boolean): Attempt[] {
-  const base = { system, store, quick, callers, perCall: 1, oneConnection: false }
-  if (system === 'raw') return [{ ...base, callers: 1, perCall: callers }]
-  if (system === 'dacapo') return [base]
-  if (!anyConcurrency) return [{ ...base, oneConnection: store === 'sqlite' && callers === 1 }]
-  const attempts = [1, 8, 64].map((count) => ({ ...base, callers: count }))
-  return store === 'sqlite' ? [{ ...base, callers: 1, oneConnection: true }, ...attempts] : attempts
-}
-
-function summary({ name, unit, better, note }: Workload, store: StoreName, tallies: readonly Tally[]): Result {
+export function summary(
+  { name, unit, better, note }: Workload,
+  store: StoreName,
+  tallies: readonly Tally[],
+  circumstances: Circumstances,
+): Result {
   const best = (system: SystemName) =>
     tallies
-      .filter(({ attempt, values, error }) => attempt.system === system && !error && values.length > 0)
+      .filter(({ attempt, values }) => attempt.system === system && values.length > 0)
       .map((tally) => ({ ...tally, median: median(tally.values) }))
       .sort((left, right) => (better === 'larger' ? right.median - left.median : left.median - right.median))[0]
-  const [dacapo, emmett, raw] = [best('dacapo'), best('emmett'), best('raw')]
+  const [dacapo, emmett, act, raw] = [best('dacapo'), best('emmett'), best('act'), best('raw')]
   const ratio = (other: typeof dacapo) => {
     if (!dacapo || !other) return null
     return round(better === 'larger' ? dacapo.median / other.median : other.median / dacapo.median)
   }
+  const found = [dacapo, emmett, act, raw].filter((one) => one !== undefined)
+  const bestOf = [emmett, act].flatMap((peer) => (peer && peer.attempt.callers !== dacapo?.attempt.callers ? nameOf(peer.attempt) : []))
   const notes = [
-    [dacapo, emmett, raw].flatMap((found) => (found ? `${found.attempt.system} ${found.durability}` : [])).join(', '),
-    emmett && emmett.attempt.callers !== dacapo?.attempt.callers ? `best: ${nameOf(emmett.attempt)}` : '',
-    ...tallies.flatMap(({ attempt, error, failed }) => {
-      if (error) return `${nameOf(attempt)}: ${error.split('\n')[0]}`
-      return failed > 0 ? `${nameOf(attempt)}: ${failed} calls failed` : []
-    }),
+    found.map(({ attempt, durability }) => `${attempt.system} ${durability}`).join(', '),
+    ...found.flatMap(({ attempt, remark }) => (remark ? `${attempt.system}: ${remark}` : [])),
+    bestOf.length > 0 ? `best: ${bestOf.join(', ')}` : '',
+    ...tallies.flatMap((tally) => troublesOf(tally)),
     note,
   ]
   return {
@@ -97,15 +73,23 @@ function summary({ name, unit, better, note }: Workload, store: StoreName, talli
     vsEmmett: ratio(emmett),
     vsRaw: ratio(raw),
     note: notes.filter(Boolean).join('; '),
+    act: act ? round(act.median) : null,
+    vsAct: ratio(act),
+    ...circumstances,
   }
 }
 
-function nameOf({ system, callers, perCall, oneConnection }: Attempt): string {
-  return `${system} ${callers > 1 ? callers : perCall} at once${oneConnection ? ' on one connection' : ''}`
+function troublesOf({ attempt, values, failed, unanswered, reason, error }: Tally): string[] {
+  const counted = [failed > 0 ? `${failed} calls failed` : '', unanswered > 0 ? `${unanswered} had no answer after 5 s more` : '']
+  const troubles = [error || counted.filter(Boolean).join(', '), error ? '' : reason].filter(Boolean)
+  if (troubles.length === 0) return []
+  const rate = values.length > 0 ? ` ${round(median(values)).toLocaleString('en')}/s` : ''
+  return [`${nameOf(attempt)}:${rate} ${troubles.map((trouble) => trouble.split('\n')[0]).join(', ')}`]
 }
 
 function median(values: readonly number[]): number {
   return [...values].sort((left, right) => left - right)[values.length >> 1] as number
 }
 
-const round = (value: number): number => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)))
+/** To what can be told apart: three digits, or all before the point. */
+export const round = (value: number): number => (value >= 100 ? Math.round(value) : Number(value.toPrecision(3)))

@@ -1,7 +1,7 @@
 /** The table on stdout; what has to be said about a line stands under it. */
 import type { Result } from './result.ts'
 
-const columns = ['store', 'workload', 'unit', 'dacapo', 'emmett', 'raw', 'vsEmmett', 'vsRaw'] as const
+const columns = ['store', 'workload', 'unit', 'dacapo', 'emmett', 'raw', 'vsEmmett', 'vsRaw', 'act', 'vsAct'] as const
 
 export function table(results: readonly Result[]): string {
   const rows = [columns as readonly string[], ...results.map((result) => columns.map((column) => cell(column, result[column])))]
@@ -14,6 +14,11 @@ export function table(results: readonly Result[]): string {
   )
   const notes = results.map(({ store, workload, note }) => `${store} ${workload}: ${note}`)
   return [...lines, '', ...notes].join('\n')
+}
+
+export function oneLine(result: Result): string {
+  const values = (['dacapo', 'emmett', 'act', 'raw'] as const).map((system) => `${system} ${cell(system, result[system])}`)
+  return `${result.store} ${result.workload}: ${values.join(' · ')} ${result.unit}`
 }
 
 function cell(column: (typeof columns)[number], value: string | number | null): string {

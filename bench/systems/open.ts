@@ -1,9 +1,9 @@
-/** Opens a system by its name; a peer's modules are loaded only where it is measured. */
-import type { Opening, System, SystemName } from './system.ts'
+/** Opens a system by its name. */
+import type { Open, Opening, System, SystemName } from './system.ts'
 
+/** Loaded by a path that the type checker does not follow, so that the peers' packages need not be there to check the rest. */
 export async function open(system: SystemName, opening: Opening): Promise<System> {
-  if (system === 'dacapo') return (await import('./dacapo.ts')).openDacapo(opening)
-  if (system === 'emmett') return (await import('./emmett.ts')).openEmmett(opening)
-  if (opening.store === 'memory') return (await import('./raw-memory.ts')).openRawMemory(opening)
-  return (await import('./raw-sqlite.ts')).openRawSqlite(opening)
+  const file = system === 'raw' ? `raw-${opening.store}` : system
+  const module = (await import(`./${file}.ts`)) as { readonly open: Open }
+  return module.open(opening)
 }

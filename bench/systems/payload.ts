@@ -3,7 +3,7 @@
 export type Entry = { readonly amount: number; readonly owner: string; readonly reference: string; readonly text: string }
 export type State = { readonly entries: number; readonly balance: number }
 
-const text = 'rent, water and heating for the flat in the second floor, paid in advance for the month, thank you very much'
+const text = 'rent, water and heating for the flat on the second floor, paid in advance for the next month, thank you very much'
 
 let made = 0
 

@@ -1,33 +1,69 @@
-/** The floor in memory: arrays in a Map. */
+/** The floor in memory: the rows that Dacapo keeps, data as text so that no reader can change it, in arrays and a Map alone. */
+import { newId } from './built-dacapo.ts'
 import { decide, type Entry, entry, evolve, initial, type State } from './payload.ts'
-import type { Opening, System } from './system.ts'
+import type { Open } from './system.ts'
 
-export function openRawMemory({ warm }: Opening): System {
-  const streams = new Map<string, Entry[]>()
+interface Row {
+  readonly position: number
+  readonly stream: string
+  readonly version: number
+  readonly id: string
+  readonly type: string
+  readonly data: string
+  readonly metadata: string
+  readonly recordedAt: number
+}
+
+const metadata = JSON.stringify({ actor: { id: 'ann', roles: [] } })
+
+export const open: Open = ({ warm }) => {
+  const log: Row[] = []
+  const streams = new Map<string, Row[]>()
   const states = new Map<string, State>()
-  const log: Entry[] = []
-  const push = (stream: string, data: Entry) => {
-    const events = streams.get(stream)
-    if (events) events.push(data)
-    else streams.set(stream, [data])
-    log.push(data)
+
+  function write(stream: string, data: Entry): void {
+    const rows = streams.get(stream) ?? []
+    if (rows.length === 0) streams.set(stream, rows)
+    const row: Row = {
+      position: log.length + 1,
+      stream,
+      version: rows.length + 1,
+      id: newId(),
+      type: 'Entered',
+      data: JSON.stringify(data),
+      metadata,
+      recordedAt: Date.now(),
+    }
+    rows.push(row)
+    log.push(row)
   }
-  const load = (stream: string) => states.get(stream) ?? (streams.get(stream) ?? []).reduce(evolve, initial())
+
+  function append(names: readonly string[], events: number): void {
+    for (const stream of names) for (let n = 0; n < events; n++) write(stream, entry())
+  }
+
+  function load(stream: string): State {
+    const warmState = states.get(stream)
+    if (warmState) return warmState
+    let state = initial()
+    for (const { data } of streams.get(stream) ?? []) state = evolve(state, JSON.parse(data))
+    return state
+  }
+
   return {
     durability: 'none',
-    append(names, events) {
-      for (const stream of names) for (let n = 0; n < events; n++) push(stream, entry())
-    },
+    fill: append,
+    append,
     command(names) {
       for (const stream of names) {
         const state = load(stream)
         const data = decide(state)
-        push(stream, data)
+        write(stream, data)
         if (warm) states.set(stream, evolve(state, data))
       }
     },
-    load(stream) {
-      if (warm) states.set(stream, load(stream))
+    keepWarm(names) {
+      for (const stream of names) states.set(stream, load(stream))
     },
     readStream: (stream) => sum(streams.get(stream) ?? []),
     readAll: () => sum(log),
@@ -35,8 +71,8 @@ export function openRawMemory({ warm }: Opening): System {
   }
 }
 
-function sum(events: readonly Entry[]): number {
+function sum(rows: readonly Row[]): number {
   let count = 0
-  for (const { amount } of events) count += amount
+  for (const { data } of rows) count += (JSON.parse(data) as Entry).amount
   return count
 }

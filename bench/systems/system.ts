@@ -1,7 +1,12 @@
-/** What is measured: three systems behind one small interface, so that all of them do the same work. */
+/** What is measured: four systems behind one small interface, so that all of them do the same work. */
 
-export type StoreName = 'memory' | 'sqlite'
-export type SystemName = 'dacapo' | 'emmett' | 'raw'
+export const storeNames = ['memory', 'sqlite'] as const
+export type StoreName = (typeof storeNames)[number]
+
+/** Who is beside Dacapo: libraries that are installed into this folder. */
+export const peerNames = ['emmett', 'act'] as const
+export type PeerName = (typeof peerNames)[number]
+export type SystemName = 'dacapo' | PeerName | 'raw'
 
 /** How a system is opened. */
 export interface Opening {
@@ -18,17 +23,28 @@ export interface Opening {
 export interface System {
   /** What the engine itself says about its durability. */
   readonly durability: string
+  /** Appends so many events to each stream, in whatever way is quickest: nobody measures it. */
+  fill(streams: readonly string[], events: number): Promise<void> | void
   /** Appends so many events to each stream. */
   append(streams: readonly string[], events: number): Promise<void> | void
   /** Loads, decides, appends one event, on each stream. */
   command(streams: readonly string[]): Promise<void> | void
-  /** Brings the state of a stream into memory, where it can stay. */
-  load(stream: string): Promise<void> | void
+  /** Brings the states of streams into memory, for as long as they can stay; absent where they cannot, or are there already. */
+  readonly keepWarm?: (streams: readonly string[]) => Promise<void> | void
+  /** Loads the state of a stream; absent where that is no more than reading it. */
+  readonly load?: (stream: string) => Promise<void> | void
   /** Every event of a stream with its data parsed; how many there were. */
   readStream(stream: string): Promise<number> | number
-  /** Every event of the store with its data parsed; absent when the system has no such read. */
-  readonly readAll?: () => Promise<number> | number
+  /**
+   * Every event of the store with its data parsed; how many there were. Absent when the system has no such read.
+   *
+   * @param onEvent  hears after each event how many there have been.
+   */
+  readonly readAll?: (onEvent?: (count: number) => void) => Promise<number> | number
   /** Takes a snapshot; absent where there are none. */
   readonly snapshot?: (stream: string) => Promise<void>
   close(): Promise<void> | void
 }
+
+/** What the file of each system exports. */
+export type Open = (opening: Opening) => Promise<System> | System

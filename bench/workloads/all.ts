@@ -3,6 +3,8 @@ import { appendWorkloads } from './append.ts'
 import { commandWorkloads } from './command.ts'
 import { hotStream } from './hot-stream.ts'
 import { loadSnapshotWorkloads } from './load-snapshot.ts'
+import { millionAppend } from './million-append.ts'
+import { millionRead } from './million-read.ts'
 import { readWorkloads } from './read.ts'
 import type { Workload } from './workload.ts'
 
@@ -12,4 +14,6 @@ export const workloads: readonly Workload[] = [
   hotStream,
   ...readWorkloads,
   ...loadSnapshotWorkloads,
+  millionAppend,
+  millionRead,
 ]

@@ -1,33 +1,39 @@
 /** Appends to distinct streams without an expected version: 5,000 of them in turn, which are there already in memory. */
-import { drive, during } from './drive.ts'
+import { rate } from './rate.ts'
 import { usual, type Workload } from './workload.ts'
 
 const streamCount = 5000
-/** So that a fast store in memory is not measured at making room. */
+const streams = Array.from({ length: streamCount }, (_, n) => `account-${n}`)
+/** On one store, so that a fast one in memory is not measured at making room. */
 const mostEvents = 400_000
 
-const appends = (name: string, callers: number, events: number): Workload => ({
+const appends = (name: string, title: string, callers: number, events: number): Workload => ({
   ...usual,
   name,
+  title,
   unit: 'events/s',
   callers,
   anyConcurrency: true,
-  async fill(system, { store }) {
-    if (store === 'memory') for (let n = 0; n < streamCount; n++) await system.append([`account-${n}`], 1)
-  },
-  async measure(system, { callers, perCall, quick }) {
+  measure: (open, load) => {
+    const { store, callers, perCall } = load
     const share = Math.floor(streamCount / (callers * perCall))
-    const call = (caller: number, n: number) => {
-      const first = (caller * share + (n % share)) * perCall
-      const streams = perCall === 1 ? [`account-${first}`] : Array.from({ length: perCall }, (_, offset) => `account-${first + offset}`)
-      return system.append(streams, events)
-    }
-    await drive(callers, during(quick ? 0.1 : 0.5), call)
-    const inTime = during(quick ? 0.4 : 1.5)
-    const most = mostEvents / (callers * perCall * events)
-    const { succeeded, failed, reason, seconds } = await drive(callers, (n) => n < most && inTime(), call)
-    return { value: (succeeded * perCall * events) / seconds, failed, reason }
+    return rate(open, load, perCall * events, {
+      fill: (system) => (store === 'memory' ? system.fill(streams, 1) : undefined),
+      calls: (system) => ({
+        callers,
+        most: mostEvents / (callers * perCall * events),
+        call(caller, n) {
+          const first = (caller * share + (n % share)) * perCall
+          return system.append(streams.slice(first, first + perCall), events)
+        },
+      }),
+    })
   },
 })
 
-export const appendWorkloads = [appends('append-1', 1, 1), appends('append-64', 64, 1), appends('append-10x64', 64, 10)]
+export const appendWorkloads = [
+  appends('append-1', 'append, one caller', 1, 1),
+  // The peers have had their choice of callers already.
+  { ...appends('append-64', 'append, 64 callers', 64, 1), sameAs: { emmett: 'append-1', act: 'append-1' } },
+  appends('append-10x64', 'append 10 events, 64 callers', 64, 10),
+]

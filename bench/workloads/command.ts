@@ -1,41 +1,41 @@
-/** Commands on streams of 20 events: load, decide, append. Each stream is used once, so that it does not grow under the measurement. */
-import { drive } from './drive.ts'
-import { type Load, usual, type Workload } from './workload.ts'
+/** Commands on streams of 20 events: load, decide, append. After 10 commands a stream has had enough, so that none gets long. */
+import { rate } from './rate.ts'
+import { usual, type Workload } from './workload.ts'
 
-const streamsOf = ({ system, store, quick }: Load): number => {
-  if (system === 'emmett' && store === 'sqlite') return quick ? 192 : 640
-  return quick ? 1920 : 6400
-}
+const commandsPerStream = 10
 
-const commands = (name: string, warm: boolean): Workload => ({
+const commands = (name: string, title: string, warm: boolean): Workload => ({
   ...usual,
   name,
+  title,
   unit: 'commands/s',
   callers: 64,
   anyConcurrency: true,
   warm,
   note: warm ? 'Emmett keeps no state warm' : '',
-  async fill(system, load) {
-    const streams = streamsOf(load)
-    for (let n = 0; n < streams; n++) await system.append([`account-${n}`], 20)
-    if (warm) for (let n = 0; n < streams; n++) await system.load(`account-${n}`)
-  },
-  async measure(system, load) {
-    const { callers, perCall } = load
-    const calls = streamsOf(load) / (callers * perCall)
-    const warmUp = Math.floor(calls / 4)
-    const call = (caller: number, n: number) => {
-      const first = (caller * calls + n) * perCall
-      return system.command(Array.from({ length: perCall }, (_, offset) => `account-${first + offset}`))
-    }
-    await drive(callers, (n) => n < warmUp, call)
-    const { succeeded, failed, reason, seconds } = await drive(
-      callers,
-      (n) => n < calls - warmUp,
-      (caller, n) => call(caller, n + warmUp),
-    )
-    return { value: (succeeded * perCall) / seconds, failed, reason }
+  measure: (open, load) => {
+    const { store, callers, perCall } = load
+    // On SQLite fewer, since some of the systems take long to fill theirs.
+    const streams = Array.from({ length: store === 'memory' ? 5000 : 2000 }, (_, n) => `account-${n}`)
+    const share = Math.floor(streams.length / (callers * perCall))
+    return rate(open, load, perCall, {
+      async fill(system) {
+        await system.fill(streams, 20)
+        if (warm) await system.keepWarm?.(streams)
+      },
+      calls: (system) => ({
+        callers,
+        most: share * commandsPerStream,
+        call(caller, n) {
+          const first = (caller * share + (n % share)) * perCall
+          return system.command(streams.slice(first, first + perCall))
+        },
+      }),
+    })
   },
 })
 
-export const commandWorkloads = [commands('command-64-warm', true), commands('command-64-cold', false)]
+export const commandWorkloads = [
+  commands('command-64-warm', 'command, 64 callers, warm state', true),
+  { ...commands('command-64-cold', 'command, 64 callers, cold state', false), sameAs: { emmett: 'command-64-warm' } },
+]

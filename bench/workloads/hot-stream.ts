@@ -1,30 +1,38 @@
 /** 32 callers on one stream, with each library's own way to meet conflicts. */
-import { drive } from './drive.ts'
+import { rate } from './rate.ts'
 import { usual, type Workload } from './workload.ts'
 
-const stream = 'account-hot'
-const callers = 32
+/** Then all callers move on to the next stream, so that nobody is measured by how long his stream has become. */
+const commandsPerStream = 3200
+const streams = Array.from({ length: 6 }, (_, n) => `account-hot-${n}`)
 
 export const hotStream: Workload = {
   ...usual,
   name: 'hot-stream',
+  title: 'command, 32 callers on one stream',
   unit: 'commands/s',
-  callers,
-  note: 'Emmett: retry on version conflict switched on',
-  async fill(system) {
-    await system.append([stream], 20)
-  },
-  async measure(system, { callers, perCall, quick }) {
-    const calls = quick ? 10 : 50
-    const names = Array.from({ length: perCall }, () => stream)
-    const { succeeded, failed, reason, seconds } = await drive(
-      callers,
-      (n) => n < calls,
-      () => system.command(names),
-    )
-    const found = await system.readStream(stream)
-    const expected = 20 + succeeded * perCall
-    if (found !== expected) throw new Error(`${found} events where ${expected} were acknowledged.`)
-    return { value: (succeeded * perCall) / seconds, failed, reason }
+  callers: 32,
+  anyConcurrency: true,
+  note: 'Emmett and Act: retry on conflicts switched on',
+  measure: (open, load) => {
+    const { callers, perCall } = load
+    const atOnce = callers * perCall
+    return rate(open, load, perCall, {
+      fill: (system) => system.fill(streams, 20),
+      calls: (system) => ({
+        callers,
+        most: (streams.length * commandsPerStream) / atOnce,
+        call(_, n) {
+          const stream = streams[Math.floor((n * atOnce) / commandsPerStream)] as string
+          return system.command(Array.from({ length: perCall }, () => stream))
+        },
+      }),
+      async check(system, succeeded) {
+        let found = 0
+        for (const stream of streams) found += await system.readStream(stream)
+        const expected = streams.length * 20 + succeeded * perCall
+        if (found !== expected) throw new Error(`${found} events where ${expected} were acknowledged.`)
+      },
+    })
   },
 }

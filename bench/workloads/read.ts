@@ -1,37 +1,51 @@
 /** Reads with the data parsed. */
 import type { System } from '../systems/system.ts'
+import { rate } from './rate.ts'
 import { usual, type Workload } from './workload.ts'
 
 const reads = (
   name: string,
+  title: string,
   events: number,
   streams: number,
   note: string,
-  read: (system: System) => Promise<number> | number,
+  read: (system: System) => (() => Promise<number> | number) | undefined,
 ): Workload => ({
   ...usual,
   name,
+  title,
   unit: 'events/s',
   note,
-  async fill(system) {
-    for (let written = 0; written < events; written += 1000) await system.append([`account-${(written / 1000) % streams}`], 1000)
-  },
-  async measure(system, { quick }) {
-    const times: number[] = []
-    for (let n = 0; n < (quick ? 3 : 5); n++) {
-      const started = performance.now()
-      const found = await read(system)
-      times.push((performance.now() - started) / 1000)
-      if (found !== events) throw new Error(`${found} events where ${events} were written.`)
-    }
-    return { value: events / Math.min(...times), failed: 0, reason: '' }
-  },
+  measure: (open, load) =>
+    rate(open, load, events, {
+      async fill(system) {
+        for (let n = 0; n < events / 1000; n++) await system.fill([`account-${n % streams}`], 1000)
+      },
+      calls(system) {
+        const readOnce = read(system)
+        if (!readOnce) throw new Error('has no such read')
+        return {
+          callers: 1,
+          most: Number.POSITIVE_INFINITY,
+          async call() {
+            const found = await readOnce()
+            if (found !== events) throw new Error(`${found} events where ${events} were written.`)
+          },
+        }
+      },
+    }),
 })
 
 export const readWorkloads = [
-  reads('read-stream', 10_000, 1, '', (system) => system.readStream('account-0')),
-  reads('read-all', 100_000, 10, 'Emmett: the query of its consumers', (system) => {
-    if (!system.readAll) throw new Error('has no such read')
-    return system.readAll()
-  }),
+  reads(
+    'read-stream',
+    'read a stream of 10,000 events',
+    10_000,
+    1,
+    'in memory, Emmett and Act hand out the objects that they keep',
+    (system) => {
+      return () => system.readStream('account-0')
+    },
+  ),
+  reads('read-all', 'read all of 100,000 events', 100_000, 10, 'Emmett: the query of its consumers', ({ readAll }) => readAll),
 ]

@@ -21,6 +21,7 @@ const forgetEveryMs = 60 * 60 * 1000
 /** @param drain  settles when nothing runs behind the calls any more. */
 export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifecycle {
   let prepared: Promise<void> | undefined
+  let isPrepared = false
   let stopped: Promise<void> | undefined
   let running = 0
   let lastOneLeft = () => {}
@@ -31,6 +32,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
     prepared ??= prepareStore(engine).then(forgetExpired)
     try {
       await prepared
+      isPrepared = true
     } catch (error) {
       prepared = undefined // what was wrong may be put right: the next use tries again
       throw error
@@ -58,7 +60,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
       if (stopped) throw new StoppedError('The app')
       running++
       try {
-        await prepare()
+        if (!isPrepared) await prepare()
         return await call()
       } finally {
         if (--running === 0) lastOneLeft()

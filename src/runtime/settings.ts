@@ -1,5 +1,5 @@
 /** Every limit, wait and size of the runtime: its default, its check, and the number that the engine uses. */
-import { assertLifespan, type LifespanPolicy, lifespanMs, type SnapshotPolicy } from '../core/aggregate.ts'
+import { assertLifespan, type Lifespan, type LifespanPolicy, lifespanMs, type SnapshotPolicy } from '../core/aggregate.ts'
 import { type Duration, toCount, toMs } from '../core/duration.ts'
 import { DefinitionError } from '../core/errors.ts'
 import { assertRetry, type RetryPolicy } from '../core/event-handler.ts'
@@ -115,9 +115,14 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
   }
 }
 
-/** A lifespan policy as a number of milliseconds or a word, for one command's end. */
-export function lifespanAfter(policy: unknown, cause: unknown, what: string): number | 'hibernate' | 'stop' {
-  return lifespanMs(typeof policy === 'function' ? policy(cause) : policy, what)
+/** How long a state may be idle, in milliseconds, or what becomes of it at once. */
+export type IdleLimit = number | 'hibernate' | 'stop'
+
+/** A lifespan policy as a function of a command's end; only what a function of the user's says is looked at each time. */
+export function lifespanRule(policy: Lifespan | ((cause: any) => Lifespan), what: string): (cause: unknown) => IdleLimit {
+  if (typeof policy === 'function') return (cause) => lifespanMs(policy(cause), what)
+  const always = lifespanMs(policy, what)
+  return () => always
 }
 
 function toShare(share: number, what: string): number {

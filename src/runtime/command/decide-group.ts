@@ -6,7 +6,7 @@ import { violated } from '../../core/judge-append.ts'
 import type { Engine } from '../engine.ts'
 import { settlesWithin, unlessAbandoned } from '../timeout.ts'
 import { type Basis, type DecidedCommand, type StateAt, toDecided, withoutEvents } from './decided-command.ts'
-import { check, contextOf, decide, type Execution, type Settled } from './execution.ts'
+import { check, contextOf, decide, type Execution, isChecked, type Settled } from './execution.ts'
 import { entryForError } from './idempotency.ts'
 
 /** A command that waits for its stream. */
@@ -62,7 +62,9 @@ export async function decideGroup(
       const checks =
         slowChecks && slowChecks.state === at.state
           ? slowChecks.done
-          : job.caller.runInAsyncScope(() => check(execution, context, engine.fallbacks))
+          : isChecked(execution, engine.fallbacks)
+            ? job.caller.runInAsyncScope(() => check(execution, context, engine.fallbacks))
+            : undefined
       if (checks) {
         // Only the first of a group may take its time: nobody was decided before it, so nobody waits for it.
         if (entries.length > 0 && !(await settlesWithin(checks, engine.settings.groupPatienceMs))) {

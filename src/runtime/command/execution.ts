@@ -54,6 +54,11 @@ export function contextOf(execution: Execution, state: unknown, nowMs: number): 
   return { command: command.command, input, state, actor, context, tenant, now: new Date(nowMs) }
 }
 
+/** Whether there is anything for `check` to do. */
+export function isChecked({ command, trusted }: Execution, fallbacks: Fallbacks): boolean {
+  return (!trusted && (command.authorize ?? fallbacks.authorize) !== undefined) || (command.validate ?? fallbacks.validate) !== undefined
+}
+
 /**
  * authorize → validate, on the very state that `decide` will see.
  *

@@ -10,7 +10,7 @@ import type { PressureLevel } from '../../core/observer.ts'
 import type { Entry } from '../command/decide-group.ts'
 import { type GroupEnd, StreamWorker, type WarmState } from '../command/stream-worker.ts'
 import { type Engine, report } from '../engine.ts'
-import { lifespanAfter } from '../settings.ts'
+import { type IdleLimit, lifespanRule } from '../settings.ts'
 import { type HeapProbe, type MemoryPressure, pressureFactors, watchMemory } from './memory-pressure.ts'
 import { isDue, snapshotPolicyOf, takeLater } from './snapshots.ts'
 import { stateCodecOf } from './state-codec.ts'
@@ -24,6 +24,8 @@ interface Resident {
   /** Its state as text, instead of the worker's. */
   asleep: { readonly text: string; readonly version: number; readonly snapshotVersion: number | undefined } | undefined
 }
+
+type Lifespans = Readonly<Record<'afterEvent' | 'afterCommand' | 'afterError', (cause: unknown) => IdleLimit>>
 
 /** The warm aggregates of an app. */
 export interface WarmAggregates {
@@ -44,6 +46,7 @@ export interface WarmAggregates {
 export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggregates {
   const { settings, clock, tell } = engine
   const residents = new Map<string, Resident>()
+  const lifespansByAggregate = new WeakMap<AnyAggregate, Lifespans>()
   const memory = watchMemory(engine, clock, probe, sweep)
   let sweepAt = Number.POSITIVE_INFINITY
   let cancelSweep = () => {}
@@ -157,18 +160,28 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
     })
   }
 
-  function lifespanOf(aggregate: AnyAggregate, { answer, decided, job }: Entry): number | 'hibernate' | 'stop' {
-    const policy = { ...settings.lifespan, ...aggregate.lifespan }
-    const what = `lifespan of aggregate ${aggregate.name}`
+  function lifespanOf(aggregate: AnyAggregate, { answer, decided, job }: Entry): IdleLimit {
+    const lifespans = lifespansOf(aggregate)
     try {
-      if (answer.kind === 'error') return lifespanAfter(policy.afterError, answer.error, `${what}: afterError`)
-      if (decided.length > 0) return lifespanAfter(policy.afterEvent, decided.at(-1), `${what}: afterEvent`)
-      return lifespanAfter(policy.afterCommand, job.execution.command.command, `${what}: afterCommand`)
+      if (answer.kind === 'error') return lifespans.afterError(answer.error)
+      if (decided.length > 0) return lifespans.afterEvent(decided.at(-1))
+      return lifespans.afterCommand(job.execution.command.command)
     } catch (error) {
       // The command has long been answered; a policy that fails must not keep its state for ever.
       report(`the lifespan of aggregate ${aggregate.name} failed`, error)
       return 'stop'
     }
+  }
+
+  /** Looked at after every command, so what is the same each time is worked out once. */
+  function lifespansOf(aggregate: AnyAggregate): Lifespans {
+    const known = lifespansByAggregate.get(aggregate)
+    if (known) return known
+    const policy = { ...settings.lifespan, ...aggregate.lifespan }
+    const after = (name: keyof Lifespans) => lifespanRule(policy[name], `lifespan of aggregate ${aggregate.name}: ${name}`)
+    const made = { afterEvent: after('afterEvent'), afterCommand: after('afterCommand'), afterError: after('afterError') }
+    lifespansByAggregate.set(aggregate, made)
+    return made
   }
 
   /** For one more; whoever is at work stays, however many they are. */

@@ -4,7 +4,10 @@
  * Invariants:
  * - Positions are given while the order lock is held, which is let go only after the commit: their order is the order of commits.
  * - Whoever holds the order lock waits for nobody. What a transaction of somebody else may hold for long (a stream, a key, a row) is
- *   claimed by advisory locks that are only tried; what is busy is handed back.
+ *   claimed by advisory locks that are only tried; what is busy is handed back. What nobody has claimed (an event id that an open
+ *   transaction has used in another stream, a row of a user's own table) is waited for, but for some milliseconds only: then the
+ *   statement fails with 55P03, and who needs it tries again alone and seldom.
+ * - Nothing is left behind on the connection: locks and settings end with the transaction, so a pool of transactions will do.
  * - A function's statements each see what was committed before they began, because it is refused on any other isolation than read
  *   committed; so what is checked under the order lock is the newest there is.
  */
@@ -15,6 +18,14 @@ export const appendFunctions = (schema: string): string => `
 CREATE FUNCTION ${schema}.order_lock() RETURNS bigint LANGUAGE sql STABLE AS $$
   SELECT hashtextextended('order', '${schema}.events'::regclass::oid::bigint)
 $$;
+
+-- Takes the order lock. Everybody waits for who has it, so he is patient neither with another lock, nor the server with him: a client
+-- that has vanished in the middle of a transaction would stop all appends.
+CREATE FUNCTION ${schema}.take_order_lock() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(${schema}.order_lock());
+  PERFORM set_config('lock_timeout', '20ms', true), set_config('idle_in_transaction_session_timeout', '10s', true);
+END $$;
 
 -- The lock of whatever only one transaction may write: a stream, an idempotency key, a row.
 CREATE FUNCTION ${schema}.claim_lock(what text) RETURNS bigint LANGUAGE sql STABLE AS $$
@@ -109,7 +120,7 @@ BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
     RAISE EXCEPTION 'appends need the isolation level read committed';
   END IF;
-  PERFORM pg_advisory_xact_lock(${schema}.order_lock());
+  PERFORM ${schema}.take_order_lock();
 
   busy := ARRAY(
     SELECT request FROM (
@@ -130,7 +141,7 @@ BEGIN
   head := coalesce(head, 0);
   recorded := greatest(now_ms, recorded);
   -- A clock that is far behind the newest event: everybody is told why, one by one.
-  IF recorded - now_ms > 60000 THEN
+  IF recorded - now_ms > 60000 AND cardinality(e_id) > 0 THEN
     refused := s_request;
     RETURN;
   END IF;

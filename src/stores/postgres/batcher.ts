@@ -4,17 +4,21 @@
  *
  * A batch is written as a whole or not at all. When the database names requests whose demands do not hold, these are taken out and
  * judged one by one, in a transaction of their own, and the others go on together. What somebody's open transaction holds goes to the
- * slow lane, where it is tried again and holds up nobody else.
+ * slow lane, where it is tried again and holds up nobody else. Most of that is found out by trying; what can only be found out by waiting
+ * for it with the order lock in hand goes to the waiting room, from where one at a time is let in, and seldom.
  *
  * An append whose commit went unanswered may have been written: it is looked for by its event ids before anybody is told.
+ *
+ * Invariant: a unit is in the queue, in the batch under way, in the slow lane, in the waiting room, or answered.
  */
 import { checkAppend } from '../../core/check-append.ts'
-import { DacapoError, StoreUnavailableError } from '../../core/errors.ts'
+import { DacapoError, StoppedError, StoreUnavailableError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
 import { appendBatch } from './append-batch.ts'
 import { BatchPlan } from './batch-plan.ts'
-import { isRefusal, storeError } from './driver-errors.ts'
-import { type AppendContext, appendPositioned, Busy, explain } from './judged-append.ts'
+import { commit } from './commit.ts'
+import { isLockTimeout, isPassing, isRefusal, isSerialization, storeError } from './driver-errors.ts'
+import { type AppendContext, appendPositioned, Busy, explain, writtenBefore } from './judged-append.ts'
 import { type PgClient, rowsOf } from './pg.ts'
 
 /** Requests that win or lose together; most are alone. */
@@ -22,6 +26,10 @@ interface Unit {
   readonly requests: readonly AppendRequest[]
   readonly bytes: number
   readonly waitUntil: number
+  /** It has kept others waiting before, so it goes alone. */
+  held?: boolean
+  /** Its commit went unanswered, with this error. */
+  lost?: unknown
   readonly resolve: (results: readonly AppendResult[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -42,18 +50,34 @@ export interface BatcherOptions {
 /** Takes requests; see `EventStore.append`. */
 export interface Batcher {
   append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>
+  /** Takes no more, and tries once more what waits; resolves when everything is answered. */
+  close(): Promise<void>
 }
+
+/** How long the waiting room stays shut after somebody was let in for nothing, and all others have waited for him. */
+const shutMs = 200
 
 export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, lockTimeoutMs, use, committed }: BatcherOptions): Batcher {
   const queue: Unit[] = []
   let flushing = false
+  let closing = false
+  let idle = () => {}
+  /** The slow lane, each with its next attempt. */
+  const lane = new Map<Unit, ReturnType<typeof setTimeout>>()
+  const waitingRoom: Unit[] = []
+  let door: ReturnType<typeof setTimeout> | undefined
 
   function submit(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
+    if (closing) throw stopped()
     const bytes = requests.reduce((sum, request) => sum + bytesOf(request), 0)
     return new Promise((resolve, reject) => {
-      queue.push({ requests, bytes, waitUntil: performance.now() + lockTimeoutMs, resolve, reject })
-      if (!flushing) void flush()
+      enqueue({ requests, bytes, waitUntil: performance.now() + lockTimeoutMs, resolve, reject })
     })
+  }
+
+  function enqueue(unit: Unit): void {
+    queue.push(unit)
+    if (!flushing) void flush()
   }
 
   async function flush(): Promise<void> {
@@ -65,6 +89,7 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
       await commitBatch(plan, units)
     }
     flushing = false
+    idle()
   }
 
   /** As many of those who wait as fit; who does not fit stays, and with it everybody behind who touches the same. */
@@ -115,26 +140,62 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
   async function judgeEach(units: readonly Unit[]): Promise<void> {
     for (const unit of units) {
       try {
-        unit.resolve(await use((client) => judgeAlone(client, unit.requests)))
-        committed()
+        await judgeNow(unit)
       } catch (error) {
-        if (error instanceof Busy) waitForTurn(unit)
+        if (isRefusal(error)) unit.reject(storeError(error))
         else await resolveUnknown([unit], error)
       }
     }
   }
 
-  async function judgeAlone(client: PgClient, requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
+  /**
+   * Nobody knows whether the commit took place. Whoever holds the order lock does: the lost transaction had it, so it has ended, and
+   * what it wrote is there; or it has not come so far, and will find what is written now. Event ids are unique, so it is never both.
+   */
+  async function resolveUnknown(units: readonly Unit[], error: unknown): Promise<void> {
+    let away = error instanceof StoppedError
+    for (const unit of units) {
+      unit.lost ??= error
+      try {
+        if (!away) await judgeNow(unit)
+      } catch (again) {
+        away = !isRefusal(again)
+        unit.reject(storeError(unit.lost))
+        continue
+      }
+      if (away) unit.reject(storeError(unit.lost)) // so the many behind the first one do not all try in vain
+    }
+  }
+
+  /** @throws what neither answers a unit nor lets it wait. */
+  async function judgeNow(unit: Unit): Promise<void> {
+    try {
+      unit.resolve(await use((client) => judgeAlone(client, unit)))
+      committed()
+      if (unit.held) openDoor()
+    } catch (error) {
+      if (error instanceof Busy || isSerialization(error)) waitForTurn(unit)
+      else if (isLockTimeout(error)) waitOutside(unit)
+      else throw error
+    }
+  }
+
+  async function judgeAlone(client: PgClient, { requests, lost }: Unit): Promise<readonly AppendResult[]> {
     const answers: AppendResult[] = []
     await rowsOf(client, 'BEGIN ISOLATION LEVEL READ COMMITTED')
     try {
-      await rowsOf(client, `SELECT pg_advisory_xact_lock(${context.schema}.order_lock())`)
+      await rowsOf(client, `SELECT ${context.schema}.take_order_lock()`)
+      const written = lost === undefined ? undefined : await writtenBefore(context, client, requests)
+      if (written) {
+        await commit(client)
+        return written
+      }
       for (const request of requests) {
         await rowsOf(client, 'SAVEPOINT request')
         try {
           answers.push(await appendPositioned(context, client, request))
         } catch (error) {
-          if (error instanceof Busy || (!DacapoError.is(error) && !isRefusal(error))) throw error
+          if (error instanceof Busy || isPassing(error) || (!DacapoError.is(error) && !isRefusal(error))) throw error
           await rowsOf(client, 'ROLLBACK TO request')
           answers.push(explain(request, error))
         }
@@ -143,8 +204,12 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
         requests.length > 1
           ? (answers.find(({ kind }) => kind === 'refused') ?? answers.find(({ kind }) => kind === 'remembered'))
           : undefined
-      await rowsOf(client, verdict ? 'ROLLBACK' : 'COMMIT')
-      return verdict ? answers.map((answer) => (answer.kind === verdict.kind ? answer : verdict)) : answers
+      if (!verdict) {
+        await commit(client)
+        return answers
+      }
+      await rowsOf(client, 'ROLLBACK')
+      return answers.map((answer) => (answer.kind === verdict.kind ? answer : verdict))
     } catch (error) {
       await rowsOf(client, 'ROLLBACK').catch(() => {}) // the connection is gone, or the transaction is
       throw error
@@ -153,34 +218,39 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
 
   /** The slow lane: tried again after a while, until somebody's transaction has ended or the time is up. */
   function waitForTurn(unit: Unit): void {
-    if (performance.now() > unit.waitUntil) {
-      const message = `A transaction holds a stream, key or row that an append to ${unit.requests[0]!.stream} needs, for more than ${lockTimeoutMs} ms. Nothing was written: try again when it has ended.`
-      unit.reject(new StoreUnavailableError('postgres', message, { retryable: true }))
-      return
+    if (givesUp(unit)) return
+    const again = () => {
+      lane.delete(unit)
+      enqueue(unit)
     }
-    setTimeout(
-      () => {
-        queue.push(unit)
-        if (!flushing) void flush()
-      },
-      busyMs * (0.5 + Math.random()),
-    )
+    lane.set(unit, setTimeout(again, busyMs * (0.5 + Math.random())))
   }
 
   /**
-   * Nobody knows whether the commit took place. Whoever holds the order lock does: the lost transaction had it, so it has ended, and
-   * what it wrote is there. What is not there is written now.
+   * The waiting room: however many are in it, together they keep the others from the order lock for a small part of the time.
+   * Invariant: while somebody is in it, the door is going to open. Who has got through opens it for the next one at once.
    */
-  async function resolveUnknown(units: readonly Unit[], error: unknown): Promise<void> {
-    for (const unit of units) {
-      try {
-        const answers = await use((client) => judgeAlone(client, unit.requests))
-        unit.resolve(answers.map((answer) => (answer.kind === 'duplicate' ? { ...answer, kind: 'appended' } : answer)))
-        committed()
-      } catch {
-        unit.reject(storeError(error)) // the first error tells more than that the server is still away
-      }
-    }
+  function waitOutside(unit: Unit): void {
+    unit.held = true
+    if (givesUp(unit)) return
+    waitingRoom.push(unit)
+    door ??= setTimeout(openDoor, shutMs)
+  }
+
+  function openDoor(): void {
+    clearTimeout(door)
+    const unit = waitingRoom.shift()
+    door = waitingRoom.length > 0 ? setTimeout(openDoor, shutMs) : undefined
+    if (unit && !givesUp(unit)) enqueue(unit)
+  }
+
+  /** Whether the time of a unit is up, which is then told. */
+  function givesUp(unit: Unit): boolean {
+    if (!closing && performance.now() <= unit.waitUntil) return false
+    const message = `A transaction holds a stream, key or row that an append to ${unit.requests[0]!.stream} needs, for more than ${lockTimeoutMs} ms. Nothing was written: try again when it has ended.`
+    if (unit.lost !== undefined) unit.reject(storeError(unit.lost))
+    else unit.reject(closing ? stopped() : new StoreUnavailableError('postgres', message, { retryable: true }))
+    return true
   }
 
   function fits(plan: BatchPlan, { requests }: Unit): boolean {
@@ -189,6 +259,21 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
   }
 
   return {
+    async close() {
+      closing = true
+      clearTimeout(door)
+      for (const [unit, attempt] of lane) {
+        clearTimeout(attempt)
+        enqueue(unit)
+      }
+      lane.clear()
+      for (const unit of waitingRoom.splice(0)) enqueue(unit)
+      if (flushing) {
+        await new Promise<void>((resolve) => {
+          idle = resolve
+        })
+      }
+    },
     async append(requests) {
       const results: AppendResult[] = []
       await Promise.all(
@@ -207,9 +292,13 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
   }
 }
 
+const stopped = () => new StoppedError('The PostgreSQL store')
+
 /** What the batch function cannot do, or could not undo for one alone. */
-function needsCare({ requests }: Unit): boolean {
-  return requests.length > 1 || (requests[0]!.statements?.length ?? 0) > 0 || requests[0]!.recordedAt !== undefined
+function needsCare({ requests, held, lost }: Unit): boolean {
+  return (
+    held || lost !== undefined || requests.length > 1 || (requests[0]!.statements?.length ?? 0) > 0 || requests[0]!.recordedAt !== undefined
+  )
 }
 
 /** Those who are named, with everybody who shares a stream with one of them; and the others. */

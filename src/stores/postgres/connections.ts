@@ -1,13 +1,16 @@
 /** Where the store's connections come from: a pool that it was given, or one of its own. */
 import { DriverMissingError, StoppedError } from '../../core/errors.ts'
+import { storeError } from './driver-errors.ts'
 import type { PgClient, PgPool, PgPoolClient } from './pg.ts'
 
 /** Lends connections, from the first use to the end. */
 export interface Connections {
-  /** @throws StoppedError after `close`; what the driver throws, and what the work throws, as it is. */
+  /** @throws StoppedError after `close`; StoreUnavailableError when there is no connection to be had; what the work throws, as it is. */
   use<T>(work: (client: PgPoolClient) => Promise<T>): Promise<T>
-  /** Waits for what is under way; closes the pool only if the store has opened it. */
-  close(): Promise<void>
+  /** The same, and still while `close` flushes. */
+  useToTheEnd<T>(work: (client: PgPoolClient) => Promise<T>): Promise<T>
+  /** Flushes, then waits for what is under way; closes the pool only if the store has opened it. */
+  close(flush: () => Promise<void>): Promise<void>
 }
 
 /** @param prepare  what has to be done on the first connection, e.g. migrations; tried again by the next use when it fails. */
@@ -21,6 +24,7 @@ export function makeConnections(
   let opening: Promise<PgPool> | undefined
   let prepared: Promise<void> | undefined
   let closing: Promise<void> | undefined
+  let closed = false
   let underWay = 0
   let idle = () => {}
 
@@ -30,8 +34,16 @@ export function makeConnections(
     return opening
   }
 
+  async function connect(): Promise<PgPoolClient> {
+    try {
+      return await (await pool()).connect()
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+
   async function lend<T>(work: (client: PgPoolClient) => Promise<T>): Promise<T> {
-    const client = await (await pool()).connect()
+    const client = await connect()
     if (!healthy.has(client)) {
       // A connection that breaks while it is lent fails its statement, too; whoever runs that one is told.
       client.on('error', () => healthy.set(client, false))
@@ -51,32 +63,41 @@ export function makeConnections(
       await prepared
     } catch (error) {
       prepared = undefined
-      throw error
+      throw storeError(error)
     }
   }
 
-  async function end(): Promise<void> {
+  async function useToTheEnd<T>(work: (client: PgPoolClient) => Promise<T>): Promise<T> {
+    if (closed) throw new StoppedError('The PostgreSQL store')
+    underWay++
+    try {
+      await ready()
+      return await lend(work)
+    } finally {
+      if (--underWay === 0) idle()
+    }
+  }
+
+  async function end(flush: () => Promise<void>): Promise<void> {
+    await flush()
+    closed = true
     if (underWay > 0) {
       await new Promise<void>((resolve) => {
         idle = resolve
       })
     }
-    if (opening) await (await opening).end()
+    const own = await opening?.catch(() => undefined) // one that could not be opened need not be closed
+    await own?.end()
   }
 
   return {
     async use(work) {
       if (closing) throw new StoppedError('The PostgreSQL store')
-      underWay++
-      try {
-        await ready()
-        return await lend(work)
-      } finally {
-        if (--underWay === 0) idle()
-      }
+      return useToTheEnd(work)
     },
-    close() {
-      closing ??= end()
+    useToTheEnd,
+    close(flush) {
+      closing ??= end(flush)
       return closing
     },
   }
@@ -90,7 +111,7 @@ async function openPool(url: string, max: number): Promise<PgPool> {
   } catch (cause) {
     throw new DriverMissingError('pg', 'The PostgreSQL store needs the package pg: npm install pg.', { cause })
   }
-  const pool = new Pool({ connectionString: url, max, application_name: 'dacapo' })
+  const pool = new Pool({ connectionString: url, max, application_name: 'dacapo', keepAlive: true })
   pool.on('error', () => {}) // an idle connection broke: the pool has let it go, and opens another one when it is needed
   return pool
 }

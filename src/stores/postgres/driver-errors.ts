@@ -4,19 +4,31 @@ import { DacapoError, StoreFormatError, StoreUnavailableError } from '../../core
 /** The SQLSTATE of a driver's error; `undefined` for anything that the server did not say. */
 export function sqlState(error: unknown): string | undefined {
   const { code } = (error ?? {}) as { code?: unknown }
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+  // Five letters may also be an error of the operating system: EPIPE.
+  return typeof code === 'string' && /^(?!E[A-Z]{4})[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
 
 /** A constraint is violated: the statement is wrong, the server is well. */
 export const isConstraint = (error: unknown): boolean => sqlState(error)?.startsWith('23') ?? false
 
+/** A version of a stream that is written to is there already. */
+export const isTakenVersion = (error: unknown): boolean =>
+  sqlState(error) === '23505' && (error as { constraint?: string }).constraint === 'events_pkey'
+
 /** Somebody else's commit came first; the same again may succeed. */
 export const isSerialization = (error: unknown): boolean => ['40001', '40P01'].includes(sqlState(error) ?? '')
 
-/** The server is there and has refused what was asked; the connection can be used again. */
+/** A lock was not to be had in time. */
+export const isLockTimeout = (error: unknown): boolean => sqlState(error) === '55P03'
+
+/** Nothing is wrong with what was asked: another time, or on another server, it may succeed. */
+export const isPassing = (error: unknown): boolean =>
+  isSerialization(error) || isLockTimeout(error) || ['57014', '25006'].includes(sqlState(error) ?? '')
+
+/** The server is there and has refused what was asked, so nothing of it was done; the connection can be used again. */
 export function isRefusal(error: unknown): boolean {
   const state = sqlState(error)
-  return state !== undefined && !/^(?:08|57P|53|58|XX)/.test(state)
+  return state !== undefined && !/^(?:08|25P03|57P|53|58|XX)/.test(state)
 }
 
 /** The error that a caller gets. */

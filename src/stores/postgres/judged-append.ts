@@ -5,14 +5,14 @@
  * only say that all is well.
  */
 
-import { DacapoError, ProjectionFailedError, StoreUnavailableError } from '../../core/errors.ts'
+import { DacapoError, DefinitionError, ProjectionFailedError, StoreUnavailableError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
 import { type AppendFacts, knownEvents, refusalOf } from '../../core/judge-append.ts'
 import { correlationIdOf } from '../../core/metadata.ts'
 import type { StoredEvent } from '../../core/stored-event.ts'
 import { appendBatch, stored } from './append-batch.ts'
 import { BatchPlan } from './batch-plan.ts'
-import { isConstraint, isRefusal } from './driver-errors.ts'
+import { isPassing, isRefusal } from './driver-errors.ts'
 import { remembered } from './idempotency.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
 import { eventColumns, toEvent } from './rows.ts'
@@ -37,7 +37,8 @@ export async function appendPositioned(context: AppendContext, client: PgClient,
   if (verdict) return verdict
   const plan = new BatchPlan()
   plan.take(request)
-  const outcome = await appendBatch(client, context.batchStatement, plan, [request], request.recordedAt ?? now, context.knownTypes)
+  // It may still be undone, so which event types it brought is not known yet: the next one brings them again.
+  const outcome = await appendBatch(client, context.batchStatement, plan, [request], request.recordedAt ?? now, new Set())
   if (outcome.kind === 'busy') throw new Busy(request.stream)
   if (outcome.kind !== 'written') throw new Error(`The database refuses an append to ${request.stream} that the rules allow.`)
   await runStatements(client, request)
@@ -52,6 +53,8 @@ export async function appendStaged(context: AppendContext, client: PgClient, req
   // Shared by everybody who writes rows of a view, and needed alone by who rebuilds it.
   for (const view of [...new Set(views.map((one) => one.view))].sort())
     await rowsOf(client, `SELECT pg_advisory_xact_lock_shared(${schema}.claim_lock($1))`, [`w${view}`])
+  // What is only read must be the newest there is, too. What is written is safe on any level: the server refuses what is outdated.
+  if (condition || request.checks?.length || (events.length === 0 && expectedVersion !== 'any')) await needReadCommitted(client, stream)
   const claims = [
     ...(events.length > 0 || expectedVersion !== 'any' ? [`s${stream}\u0001${tenant}`] : []),
     ...(request.checks ?? []).map((check) => `s${check.stream}\u0001${tenant}`),
@@ -105,8 +108,48 @@ export async function appendStaged(context: AppendContext, client: PgClient, req
   return { kind: 'appended', version: before + events.length, events: written }
 }
 
+async function needReadCommitted(client: PgClient, stream: string): Promise<void> {
+  const level = (await firstOf(client, 'SHOW transaction_isolation'))?.[0]
+  if (level === 'read committed') return
+  throw new DefinitionError(
+    `An append to ${stream} checks what it does not write, which needs a transaction with ISOLATION LEVEL READ COMMITTED; this one has ${level}, and sees an old state.`,
+  )
+}
+
+/**
+ * What requests came to whose commit went unanswered, and which are written together or not at all; `undefined` when they were not.
+ * Under the order lock only.
+ */
+export async function writtenBefore(
+  context: AppendContext,
+  client: PgClient,
+  requests: readonly AppendRequest[],
+): Promise<readonly AppendResult[] | undefined> {
+  if (requests.every(({ events }) => events.length === 0)) return undefined
+  const now = context.now()
+  await rowsOf(client, `SELECT ${context.schema}.stamp($1)`, [now])
+  const answers: AppendResult[] = []
+  for (const request of requests) {
+    const { tenant = '', stream, events, idempotency } = request
+    if (events.length > 0) {
+      const known = knownEvents(request, await factsFor(context, client, request, now))
+      if (known?.kind !== 'duplicate') return undefined
+      answers.push({ ...known, kind: 'appended' })
+    } else {
+      if (idempotency && !(await remembered(client, context.schema, tenant, idempotency.key, now))) return undefined
+      answers.push({ kind: 'appended', version: await versionIn(context, client, tenant, stream), events: [] })
+    }
+  }
+  return answers
+}
+
 /** Why a request is not written; `undefined` when it may be. */
-async function judge(context: AppendContext, client: PgClient, request: AppendRequest, now: number): Promise<AppendResult | undefined> {
+export async function judge(
+  context: AppendContext,
+  client: PgClient,
+  request: AppendRequest,
+  now: number,
+): Promise<AppendResult | undefined> {
   const { tenant = '', idempotency } = request
   const entry = idempotency && (await remembered(client, context.schema, tenant, idempotency.key, now))
   if (entry) return { kind: 'remembered', entry }
@@ -170,7 +213,7 @@ async function runStatements(client: PgClient, { statements = [], events }: Appe
     try {
       await runStatement(client, statement)
     } catch (error) {
-      if (!DacapoError.is(error) && !isRefusal(error)) throw error
+      if (!DacapoError.is(error) && (!isRefusal(error) || isPassing(error))) throw error
       const { projection, eventType } = statement.owner ?? { projection: 'with SQL statements', eventType: events[0]?.type ?? 'no event' }
       throw new ProjectionFailedError(projection, eventType, error)
     }
@@ -180,7 +223,7 @@ async function runStatements(client: PgClient, { statements = [], events }: Appe
 /** The answer to a request whose writes failed and are undone by now; anything that concerns others, too, is thrown. */
 export function explain(request: AppendRequest, error: unknown): AppendResult {
   if (DacapoError.is(error)) return { kind: 'refused', error }
-  if (!isConstraint(error) && !isRefusal(error)) throw error
+  if (!isRefusal(error) || isPassing(error)) throw error
   const why = error instanceof Error ? error.message : String(error)
   const message = `An append to ${request.stream} cannot be written: ${why}. Nothing of it was.`
   return { kind: 'refused', error: new StoreUnavailableError('postgres', message, { retryable: false, cause: error }) }

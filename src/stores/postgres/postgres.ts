@@ -4,6 +4,7 @@ import type { EventStore } from '../../core/event-store.ts'
 import { wakeUps } from '../../core/wake-ups.ts'
 import { batchStatement } from './append-batch.ts'
 import { makeBatcher } from './batcher.ts'
+import { commit } from './commit.ts'
 import { makeConnections } from './connections.ts'
 import { storeError } from './driver-errors.ts'
 import { forgetSome, remembered } from './idempotency.ts'
@@ -61,7 +62,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
     (byAnybody) => (byAnybody ? poll.start() : poll.stop()),
   )
   const poll = pollFor(settings.pollMs, wakes.wake)
-  const batcher = makeBatcher({ ...settings, context, use, committed: wakes.wake })
+  const batcher = makeBatcher({ ...settings, context, use: connections.useToTheEnd, committed: wakes.wake })
 
   async function inTransaction<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
     return use(async (client) => {
@@ -77,7 +78,9 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
         await run('ROLLBACK').catch(() => {}) // a connection that is gone has rolled back by itself, and is not used again
         throw error
       }
-      await run('COMMIT')
+      await commit(client).catch((error) => {
+        throw storeError(error)
+      })
       return result
     })
   }
@@ -119,8 +122,8 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
         const [transaction, end] = storeTransaction(async () => client, context)
         return work(transaction).finally(end)
       })
-      // Its events get their positions now, and not only when somebody else comes along.
-      await read((client) => headOf(client, schema, now()))
+      // Its events get their positions now, and not only when somebody else comes along. It is committed also when that fails.
+      await read((client) => headOf(client, schema, now())).catch(() => {})
       wakes.wake()
       return result
     },
@@ -132,7 +135,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
 
     migrate: () => read(async () => {}),
     async close() {
-      const closed = connections.close()
+      const closed = connections.close(batcher.close)
       wakes.end()
       await closed
     },

@@ -3,9 +3,9 @@
 import { checkAppend } from '../../core/check-append.ts'
 import { ConcurrencyError, DacapoError, SqlError, StoppedError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult, StoreTransaction } from '../../core/event-store.ts'
-import { isRefusal, isSerialization, storeError } from './driver-errors.ts'
+import { isConstraint, isRefusal, isSerialization, isTakenVersion, storeError } from './driver-errors.ts'
 import { remembered } from './idempotency.ts'
-import { type AppendContext, appendStaged, explain } from './judged-append.ts'
+import { type AppendContext, appendStaged, explain, judge } from './judged-append.ts'
 import { type PgClient, rowsOf } from './pg.ts'
 import { type ReadContext, readAll, readStream } from './read.ts'
 import { runStatement } from './run-statement.ts'
@@ -53,7 +53,10 @@ export function storeTransaction(use: () => Promise<PgClient>, context: AppendCo
       checkAppend(request)
       return await guarded(client, () => appendStaged(context, client, request))
     } catch (error) {
-      if (isSerialization(error)) {
+      // Somebody's commit came in between. What it has written can be seen now, unless the transaction keeps an old picture.
+      const verdict = isConstraint(error) ? await judge(context, client, request, now()) : undefined
+      if (verdict) return verdict
+      if (isSerialization(error) || isTakenVersion(error)) {
         const { stream, expectedVersion } = request
         return { kind: 'refused', error: new ConcurrencyError(stream, expectedVersion, Number.NaN) }
       }

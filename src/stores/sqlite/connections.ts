@@ -17,9 +17,9 @@ const levels: Readonly<Record<Synchronous, number>> = { NORMAL: 1, FULL: 2, EXTR
 
 /**
  * Copying the WAL into the file is work for the disk that grows with the pages that were changed, not with how often each was: the
- * more commits lie between, the less it costs. 8,000 pages are 32 MB, which SQLite reads back in a moment after a crash.
+ * more commits lie between, the less it costs. 16,000 pages are 64 MB, which SQLite reads back in a moment after a crash.
  */
-const pagesBetweenCheckpoints = 8000
+const pagesBetweenCheckpoints = 16_000
 
 /** How to open. */
 export interface OpenOptions {
