@@ -23,6 +23,6 @@ export function postgresSchema(url: string, options: Pick<PostgresOptions, 'sche
     steps: scriptsFor(settings),
     applied: () => on((client) => appliedSteps(client, settings)),
     apply: () => on((client) => migrate(client, settings)),
-    close: () => connections.close(),
+    close: () => connections.close(async () => {}),
   }
 }
