@@ -12,6 +12,7 @@ export const budgets = {
   bundleBytes: {
     dacapo: 31_500,
     'dacapo/sqlite': 20_000,
+    'dacapo/postgres': 26_500,
     /** It carries the whole store contract. Meant for tests, where size matters little. */
     'dacapo/testing': 70_000,
     'dacapo/cloudevents': 5_700,

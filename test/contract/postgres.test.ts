@@ -9,16 +9,22 @@ import { postgresServers } from '../postgres/servers.ts'
 
 const runner = { test, skip: (sentence: string) => console.log(sentence) }
 
-for (const server of await postgresServers()) {
+const servers = await postgresServers()
+const subjects = [
+  ...servers.map((server) => ({ server, name: `postgres ${server.name}`, layout: {} })),
+  ...servers.slice(-1).map((server) => ({ server, name: `postgres ${server.name} in 3 partitions`, layout: { partitions: 3 } })),
+]
+
+for (const { server, name, layout } of subjects) {
   await runStoreContract(
     {
-      name: `postgres ${server.name}`,
+      name,
       async open({ clock }) {
         const { name: schema, url, drop } = await freshSchema(server)
-        const store = postgres(url, { clock, schema, maxConnections: 4 })
+        const store = postgres(url, { clock, schema, maxConnections: 4, ...layout })
         return {
           store,
-          reopen: async () => postgres(url, { clock, schema, maxConnections: 2 }),
+          reopen: async () => postgres(url, { clock, schema, maxConnections: 2, ...layout }),
           ownTransaction: (work) => inOwnTransaction(url, store, work),
           tamper: () => tamper(url),
           cleanUp: drop,

@@ -5,6 +5,7 @@ import { toMs } from '../../src/core/duration.ts'
 import * as errors from '../../src/core/errors.ts'
 import { signalNames } from '../../src/core/observer.ts'
 import { toSettings } from '../../src/runtime/settings.ts'
+import { settingsOf as postgresSettingsOf } from '../../src/stores/postgres/options.ts'
 import { settingsOf } from '../../src/stores/sqlite/options.ts'
 import { allPages } from './docs-pages.ts'
 import { errorClasses, optionsOf, signalFields } from './docs-sources.ts'
@@ -73,6 +74,7 @@ const sources = [
   'src/runtime/command/transactions.ts TransactionOptions',
   'src/stores/memory/memory.ts MemoryOptions',
   'src/stores/sqlite/options.ts SqliteOptions',
+  'src/stores/postgres/options.ts PostgresOptions',
   'src/testing/test-app.ts TestAppOptions',
   'src/testing/scenario.ts WhenOptions',
   'src/testing/store-contract.ts ContractSubject',
@@ -131,9 +133,22 @@ const sqliteDefaults: Readonly<Record<string, unknown>> = {
   readOnly: sqlite.readOnly,
 }
 
+const postgres = postgresSettingsOf({})
+const postgresDefaults: Readonly<Record<string, unknown>> = {
+  schema: postgres.schemaName,
+  partitions: postgres.partitions,
+  maxConnections: postgres.maxConnections,
+  maxBatchRequests: postgres.maxBatchRequests,
+  maxBatchBytes: postgres.maxBatchBytes,
+  busyInterval: postgres.busyMs,
+  lockTimeout: postgres.lockTimeoutMs,
+  pollInterval: postgres.pollMs,
+}
+
 for (const [source, inCode, elsewhere] of [
   ['src/runtime/settings.ts Defaults', defaults, ['handlers.retry']],
   ['src/stores/sqlite/options.ts SqliteOptions', sqliteDefaults, ['clock']],
+  ['src/stores/postgres/options.ts PostgresOptions', postgresDefaults, ['clock']],
 ] as const) {
   test(`configuration.md: the defaults of ${source} are those of the code`, () => {
     const rows = (configuration.get(source) ?? []).filter(({ name }) => !elsewhere.includes(name as never))

@@ -6,6 +6,8 @@ import { stripTypeScriptTypes } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { freshDatabase } from '../postgres/fresh.ts'
+import { postgresServers } from '../postgres/servers.ts'
 import { allPages, anchorsOf, fragmentsOf, internalLinksOf, missingIn, programsOf, repository } from './docs-pages.ts'
 
 const pages = allPages()
@@ -19,19 +21,26 @@ const programs = pages.flatMap((page) =>
   }),
 )
 
-before(() => {
+/** A database of its own for each program that needs one, on the newest server. */
+const databases = new Map<string, { readonly url: string; drop(): Promise<void> }>()
+
+before(async () => {
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(repository, join(folder, 'node_modules/dacapo'))
-  for (const name of ['zod', '@types']) symlinkSync(join(repository, 'node_modules', name), join(folder, 'node_modules', name))
+  for (const name of ['zod', 'pg', '@types']) symlinkSync(join(repository, 'node_modules', name), join(folder, 'node_modules', name))
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
   for (const { cwd, file, source } of programs) {
     mkdirSync(cwd, { recursive: true })
     writeFileSync(file, source)
     cpSync(join(repository, 'docs/bank.ts'), join(cwd, 'bank.ts'))
+    if (source.includes("'dacapo/postgres'")) databases.set(file, await freshDatabase((await postgresServers()).at(-1)!))
   }
 })
 
-after(() => rmSync(folder, { recursive: true }))
+after(async () => {
+  rmSync(folder, { recursive: true })
+  for (const { drop } of databases.values()) await drop()
+})
 
 /** Without what the test runner tells its own children. */
 const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...environment } = process.env
@@ -41,7 +50,8 @@ function runNode(
   ...parameters: string[]
 ): Promise<{ readonly failed: boolean; readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, parameters, { cwd, env: environment, timeout: 60_000 }, (error, stdout, stderr) =>
+    const env = { ...environment, DATABASE_URL: databases.get(parameters.at(-1) ?? '')?.url }
+    execFile(process.execPath, parameters, { cwd, env, timeout: 60_000 }, (error, stdout, stderr) =>
       resolve({ failed: error !== null, stdout, stderr }),
     )
   })

@@ -49,6 +49,18 @@ test('the package needs no other: it installs without a network, is alone in nod
   }
 })
 
+test('the installed command prints the SQL of every store, and names the driver that a server would need', () => {
+  const command = join(alone, 'node_modules/.bin', manifest.name)
+  // By this Node, and not by whichever the machine has.
+  assert.equal(run(alone, process.execPath, command, '--version'), `${manifest.version}\n`)
+  for (const store of ['postgres', 'sqlite'])
+    assert.match(run(alone, process.execPath, command, 'migrate', '--print', '--store', store), /^COMMIT;$/m)
+  const wanted = ['migrate', '--store', 'postgres://localhost/bank']
+  const { status, stderr } = spawnSync(process.execPath, [command, ...wanted], { cwd: alone, encoding: 'utf8' })
+  assert.equal(status, 1)
+  assert.equal(stderr, 'dacapo: The PostgreSQL store needs the package pg: npm install pg. (ES_DRIVER_MISSING)\n')
+})
+
 test('the installed package keeps its budget', (t) => {
   t.diagnostic(`${packed.unpackedSize} bytes, unpacked`)
   assert.ok(packed.unpackedSize <= budgets.unpackedBytes, `${packed.unpackedSize} bytes; the budget is ${budgets.unpackedBytes}`)

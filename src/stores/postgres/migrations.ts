@@ -3,24 +3,92 @@
  *
  * The event table has four B-trees: by stream and version (reads and optimistic concurrency), by id (idempotence), by position (the
  * log), and by correlation where there is one. A fifth, over the few events that wait for their position, is nearly always empty.
+ *
+ * Partitioned, the event table is split by a hash of tenant and stream, so a stream is in one partition. PostgreSQL keeps unique over
+ * all partitions only what the hash is made of. Event ids therefore are in a table of their own, which each insert fills; a position
+ * is given once because it is given under the order lock.
  */
+import type { SchemaStep } from '../../core/store-schema.ts'
 import { appendFunctions } from './append-functions.ts'
 
-/** One step. */
+/** What differs from schema to schema. */
+export interface SchemaChoice {
+  readonly schemaName: string
+  /** Of the event table; absent: it is in one piece. */
+  readonly partitions?: number | undefined
+}
+
+/** One step: what is made. What it takes to undo that follows from it. */
 export interface Migration {
   /** From 1, without gaps. */
   readonly id: number
   readonly name: string
   readonly up: string
-  readonly down: string
 }
 
-/** The steps for one schema. @param schema  its name, quoted. */
-export function migrationsFor(schema: string): readonly Migration[] {
-  return [{ id: 1, name: 'store', up: `${tables(schema)}\n${appendFunctions(schema)}`, down: `DROP SCHEMA ${schema} CASCADE;` }]
+/** The steps for one schema. */
+export function migrationsFor({ schemaName, partitions }: SchemaChoice): readonly Migration[] {
+  const schema = `"${schemaName}"`
+  return [{ id: 1, name: 'store', up: `${tables(schema, partitions)}\n${appendFunctions(schema)}` }]
 }
 
-const tables = (schema: string): string => `
+/** Only one process at a time migrates a schema; the lock ends with the transaction, so it also does behind a pooler. */
+export const migrationLock = ({ schemaName }: SchemaChoice): string =>
+  `SELECT pg_advisory_xact_lock(hashtextextended('dacapo migrate ${schemaName}', 0));`
+
+/** The table in which the steps are noted down. */
+export const notesTable = ({ schemaName }: SchemaChoice): string =>
+  `CREATE TABLE IF NOT EXISTS "${schemaName}".migrations (id integer PRIMARY KEY, name text NOT NULL, applied_at bigint NOT NULL);`
+
+/** Notes a step down. */
+export const noteOf = ({ schemaName }: SchemaChoice, { id, name }: Migration): string =>
+  `INSERT INTO "${schemaName}".migrations (id, name, applied_at) VALUES (${id}, '${name}', (extract(epoch FROM clock_timestamp()) * 1000)::bigint);`
+
+/** The steps as scripts for psql, or for any other tool. */
+export function scriptsFor(choice: SchemaChoice): readonly SchemaStep[] {
+  const schema = `"${choice.schemaName}"`
+  return migrationsFor(choice).map((migration) => {
+    const { id, name, up } = migration
+    const title = `-- Dacapo on PostgreSQL, schema ${choice.schemaName}, step ${id}: ${name}`
+    return {
+      id,
+      name,
+      up: `${title}
+-- Leave out BEGIN and COMMIT if your tool makes a transaction of its own.
+BEGIN;
+${migrationLock(choice)}
+CREATE SCHEMA IF NOT EXISTS ${schema};
+${notesTable(choice)}
+${up.trim()}
+
+${noteOf(choice, migration)}
+COMMIT;
+`,
+      down: `${title}, taken back
+--
+-- THIS DESTROYS EVERY EVENT of the store, and with them everything that was made of them. Only a backup brings them back.
+-- It stops at whatever else depends on these tables. The schema itself stays, because it may hold tables of others.
+BEGIN;
+${migrationLock(choice)}
+${undoOf(up)}
+${id === 1 ? `DROP TABLE ${schema}.migrations;` : `DELETE FROM ${schema}.migrations WHERE id = ${id};`}
+COMMIT;
+`,
+    }
+  })
+}
+
+/** Drops what a step creates; partitions, indexes and triggers go with their tables. */
+function undoOf(up: string): string {
+  const made = (pattern: RegExp) => [...up.matchAll(pattern)].map(([, name]) => name as string)
+  return [
+    ...made(/^CREATE TABLE (\S+) \(/gm).map((name) => `DROP TABLE ${name};`),
+    ...made(/^CREATE SEQUENCE ([^\s;]+)/gm).map((name) => `DROP SEQUENCE ${name};`),
+    ...made(/^CREATE FUNCTION ([^\s(]+)/gm).map((name) => `DROP FUNCTION ${name};`),
+  ].join('\n')
+}
+
+const tables = (schema: string, partitions: number | undefined): string => `
 -- Committed events in the order of their commits. One that was appended in somebody's own transaction has no position until the next
 -- one who holds the order lock gives it one: that is the only change a row ever sees.
 CREATE TABLE ${schema}.events (
@@ -41,9 +109,8 @@ CREATE TABLE ${schema}.events (
   PRIMARY KEY (tenant, stream, version),
   CHECK ((position IS NULL) = (recorded_at IS NULL)),
   CHECK ((position IS NULL) = (staged IS NOT NULL))
-);
-CREATE UNIQUE INDEX events_id ON ${schema}.events (tenant, id);
-CREATE UNIQUE INDEX events_position ON ${schema}.events (position) WHERE position IS NOT NULL;
+)${partitions === undefined ? '' : ' PARTITION BY HASH (tenant, stream)'};
+${partitions === undefined ? uniqueInOnePiece(schema) : uniqueInPartitions(schema, partitions)}
 CREATE INDEX events_staged ON ${schema}.events (staged) WHERE position IS NULL;
 CREATE INDEX events_correlation ON ${schema}.events (correlation_id, position) WHERE correlation_id IS NOT NULL;
 CREATE SEQUENCE ${schema}.staged;
@@ -57,7 +124,7 @@ BEGIN
   RAISE EXCEPTION 'events are never changed or deleted' USING ERRCODE = 'restrict_violation';
 END $$;
 CREATE TRIGGER events_are_kept BEFORE UPDATE OR DELETE ON ${schema}.events FOR EACH ROW EXECUTE FUNCTION ${schema}.refuse_change();
-CREATE TRIGGER events_are_not_emptied BEFORE TRUNCATE ON ${schema}.events FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.refuse_change();
+${['events', ...Array.from({ length: partitions ?? 0 }, (_, i) => `events_${i}`)].map((table) => notEmptied(schema, table)).join('\n')}
 
 CREATE TABLE ${schema}.tags (
   tenant text COLLATE "C" NOT NULL,
@@ -111,3 +178,31 @@ CREATE TABLE ${schema}.view_rows (
   row json,
   PRIMARY KEY (tenant, view, key)
 ) WITH (fillfactor = 80);`
+
+const uniqueInOnePiece = (schema: string): string => `CREATE UNIQUE INDEX events_id ON ${schema}.events (tenant, id);
+CREATE UNIQUE INDEX events_position ON ${schema}.events (position) WHERE position IS NOT NULL;`
+
+const uniqueInPartitions = (schema: string, partitions: number): string => `
+${Array.from(
+  { length: partitions },
+  (_, i) => `CREATE TABLE ${schema}.events_${i} PARTITION OF ${schema}.events FOR VALUES WITH (MODULUS ${partitions}, REMAINDER ${i});`,
+).join('\n')}
+CREATE INDEX events_id ON ${schema}.events (tenant, id);
+CREATE INDEX events_position ON ${schema}.events (position) WHERE position IS NOT NULL;
+
+-- An id is used once in all partitions: who inserts an event inserts its id here, and fails when it is there.
+CREATE TABLE ${schema}.event_ids (
+  tenant text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  PRIMARY KEY (tenant, id)
+);
+CREATE FUNCTION ${schema}.keep_ids() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO ${schema}.event_ids SELECT tenant, id FROM inserted;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER events_have_ids AFTER INSERT ON ${schema}.events REFERENCING NEW TABLE AS inserted
+  FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.keep_ids();`
+
+const notEmptied = (schema: string, table: string): string =>
+  `CREATE TRIGGER events_are_not_emptied BEFORE TRUNCATE ON ${schema}.${table} FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.refuse_change();`

@@ -8,6 +8,11 @@ import { assertOptions } from '../../core/options.ts'
 export interface PostgresOptions {
   /** The schema that holds the store's tables, made if it is missing. Default `dacapo`. */
   readonly schema?: string
+  /**
+   * Into how many partitions the event table is split, by a hash of tenant and stream, when the schema is made. 2–1,024; afterwards the
+   * number is fixed, and another one is refused. Default: the table is in one piece.
+   */
+  readonly partitions?: number
   /** Connections that a store which was given a URL opens, at most. Default 10. */
   readonly maxConnections?: number
   /** Requests that share one commit, at most. Default 500. */
@@ -29,6 +34,7 @@ export interface PostgresSettings {
   readonly schemaName: string
   /** Its name as an SQL identifier. */
   readonly schema: string
+  readonly partitions: number | undefined
   readonly maxConnections: number
   readonly maxBatchRequests: number
   readonly maxBatchBytes: number
@@ -40,6 +46,7 @@ export interface PostgresSettings {
 
 const known = [
   'schema',
+  'partitions',
   'maxConnections',
   'maxBatchRequests',
   'maxBatchBytes',
@@ -54,6 +61,7 @@ export function settingsOf(options: PostgresOptions): PostgresSettings {
   assertOptions('postgres', options, known)
   const {
     schema = 'dacapo',
+    partitions,
     maxConnections = 10,
     maxBatchRequests = 500,
     maxBatchBytes = 4 * 1024 * 1024,
@@ -65,9 +73,13 @@ export function settingsOf(options: PostgresOptions): PostgresSettings {
       `schema must be 1–50 lower-case letters, digits and "_", not starting with a digit; ${JSON.stringify(schema)} is not.`,
     )
   }
+  if (partitions !== undefined && !(Number.isInteger(partitions) && partitions >= 2 && partitions <= 1024)) {
+    throw new DefinitionError(`partitions must be a whole number from 2 to 1,024; ${JSON.stringify(partitions)} is not.`)
+  }
   return {
     schemaName: schema,
     schema: `"${schema}"`,
+    partitions,
     maxConnections: toCount(maxConnections, 'maxConnections'),
     maxBatchRequests: toCount(maxBatchRequests, 'maxBatchRequests'),
     maxBatchBytes: toCount(maxBatchBytes, 'maxBatchBytes'),

@@ -47,7 +47,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
   const settings = settingsOf(options)
   const { schema, clock } = settings
   const now = () => clock.now()
-  const connections = makeConnections(source, settings.maxConnections, (client) => migrate(client, settings.schemaName, now()))
+  const connections = makeConnections(source, settings.maxConnections, async (client) => void (await migrate(client, settings)))
   const { use } = connections
   const read: Read = async (work) => {
     try {

@@ -85,13 +85,17 @@ export async function getRow(
   return found && { row: found[0] as string | null, rowVersion: found[1] as number }
 }
 
-/** An index whose making was interrupted is of no use, and in the way of the next attempt. */
+/**
+ * Makes an index; only the owner of the table may. One that is there is left alone, which anybody may. One whose making was
+ * interrupted is of no use, and in the way of the next attempt.
+ */
 async function ensureIndex(client: PgClient, schema: string, view: string, field: string, type: IndexType): Promise<void> {
   const name = `${schema}."${indexName(view, field, type)}"`
   for (let attempt = 1; ; attempt++) {
     try {
-      const broken = await firstOf(client, 'SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid', [name])
-      if (broken) await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
+      const found = await firstOf(client, 'SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)', [name])
+      if (found?.[0] === true) return
+      if (found) await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`)
       await client.query(createIndex(schema, view, field, type))
       return
     } catch (error) {

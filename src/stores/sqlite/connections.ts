@@ -39,6 +39,8 @@ export interface Connections {
   /** The writer itself where there is only one connection: a given handle, or a database in memory. */
   readonly reader: Handle
   readonly shared: SharedFile
+  /** How many steps of the schema were missing, and were applied when it was opened. */
+  readonly migrated: number
   close(): void
 }
 
@@ -75,7 +77,7 @@ async function connect(
   const writer = handleOf(database)
   try {
     await waitForLock(() => configure(writer, file, options), options.lockTimeoutMs)
-    if (!options.readOnly) await migrate(writer, file, options)
+    const migrated = options.readOnly ? 0 : await migrate(writer, file, options)
     const path = String(writer.first('PRAGMA database_list')?.[2] ?? '')
     let reader = writer
     if (openAnother && path !== '') {
@@ -89,6 +91,7 @@ async function connect(
       writer,
       reader,
       shared,
+      migrated,
       close() {
         leave()
         if (!openAnother) return
@@ -126,17 +129,18 @@ function configure(handle: Handle, file: string, { synchronous, readOnly }: Open
   }
 }
 
-/** Safe from many processes at once: the step that a database is at is read again under the write lock. */
+/** Safe from many processes at once: the step that a database is at is read again under the write lock. @returns how many it applied. */
 export async function migrate(
   writer: Handle,
   file: string,
   { lockTimeoutMs, now }: Pick<OpenOptions, 'lockTimeoutMs' | 'now'>,
-): Promise<void> {
-  if (!needsMigration(writer, file)) return
+): Promise<number> {
+  if (!needsMigration(writer, file)) return 0
   await waitForLock(() => writer.exec('BEGIN IMMEDIATE'), lockTimeoutMs)
   try {
-    migrateLocked(writer, file, now())
+    const applied = migrateLocked(writer, file, now())
     writer.exec('COMMIT')
+    return applied
   } catch (error) {
     ignoreErrors(() => writer.exec('ROLLBACK'))
     throw error

@@ -1,7 +1,7 @@
 /** Brings a database to the schema of this version, also when many processes open it at the same moment. */
 import { StoreFormatError } from '../../core/errors.ts'
 import type { Handle } from './handle.ts'
-import { migrations } from './migrations.ts'
+import { migrations, noteOf, notesTable } from './migrations.ts'
 
 const latest = migrations.length
 
@@ -23,14 +23,14 @@ export function needsMigration(handle: Handle, file: string): boolean {
   return found < latest
 }
 
-/** Applies what is missing, in the transaction that the caller has begun with the write lock. */
-export function migrateLocked(handle: Handle, file: string, now: number): void {
-  if (!needsMigration(handle, file)) return
-  handle.exec('CREATE TABLE IF NOT EXISTS dacapo_migrations (id INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT')
-  const found = schemaOf(handle)
-  for (const { id, up } of migrations) {
-    if (id <= found) continue
-    handle.exec(up)
-    handle.exec(`INSERT INTO dacapo_migrations (id, applied_at) VALUES (${id}, ${Math.trunc(now)})`)
+/** Applies what is missing, in the transaction that the caller has begun with the write lock. @returns how many steps. */
+export function migrateLocked(handle: Handle, file: string, now: number): number {
+  if (!needsMigration(handle, file)) return 0
+  handle.exec(notesTable)
+  const missing = migrations.slice(schemaOf(handle))
+  for (const migration of missing) {
+    handle.exec(migration.up)
+    handle.exec(noteOf(migration, String(Math.trunc(now))))
   }
+  return missing.length
 }

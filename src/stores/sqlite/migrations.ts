@@ -5,17 +5,20 @@
  * (idempotence) and by correlation. Each of them is written with every event, so there are no more. A filter by type or category walks
  * the log in bounded pieces; one by tag has its own table, which costs only those events that have tags.
  */
+import type { SchemaStep } from '../../core/store-schema.ts'
 
-/** One step. */
+/** One step: what is made. What it takes to undo that follows from it. */
 export interface Migration {
   /** From 1, without gaps. */
   readonly id: number
+  readonly name: string
   readonly up: string
 }
 
 export const migrations: readonly Migration[] = [
   {
     id: 1,
+    name: 'store',
     up: `
       -- Positions are given by the store: the newest one + 1 under the write lock. None is ever used again, because rows are never deleted.
       CREATE TABLE dacapo_events (
@@ -97,3 +100,41 @@ export const migrations: readonly Migration[] = [
     `,
   },
 ]
+
+/** The table in which the steps are noted down. */
+export const notesTable = 'CREATE TABLE IF NOT EXISTS dacapo_migrations (id INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT;'
+
+/** Notes a step down. @param now  an SQL expression, in milliseconds since 1970. */
+export const noteOf = ({ id }: Migration, now: string): string => `INSERT INTO dacapo_migrations (id, applied_at) VALUES (${id}, ${now});`
+
+/** The steps as scripts for the sqlite3 shell, or for any other tool. */
+export const scripts: readonly SchemaStep[] = migrations.map((migration) => {
+  const { id, name, up } = migration
+  const title = `-- Dacapo on SQLite, step ${id}: ${name}`
+  return {
+    id,
+    name,
+    up: `${title}
+-- Run it with "sqlite3 -bail", which stops at the first error. Leave out BEGIN and COMMIT if your tool makes a transaction of its own.
+BEGIN IMMEDIATE;
+${notesTable}
+${up.trim().replaceAll(/^ {6}/gm, '')}
+
+${noteOf(migration, "CAST(strftime('%s', 'now') AS INTEGER) * 1000")}
+COMMIT;
+`,
+    down: `${title}, taken back
+--
+-- THIS DESTROYS EVERY EVENT of the store, and with them everything that was made of them. Only a backup brings them back.
+BEGIN IMMEDIATE;
+${undoOf(up)}
+${id === 1 ? 'DROP TABLE dacapo_migrations;' : `DELETE FROM dacapo_migrations WHERE id = ${id};`}
+COMMIT;
+`,
+  }
+})
+
+/** Drops what a step creates; indexes and triggers go with their tables. */
+function undoOf(up: string): string {
+  return [...up.matchAll(/^ *CREATE TABLE (\w+)/gm)].map(([, name]) => `DROP TABLE ${name};`).join('\n')
+}
