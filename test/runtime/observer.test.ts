@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { aggregate, command, createApp, event, projection, reject, type Signal, type SignalName, signalNames } from '../../src/index.ts'
 import { Account, AccountOpened, balances, deposit, openAccount } from '../domain/bank.ts'
-import { type Given, onEveryStore } from './on-every-store.ts'
+import { type Given, onEveryStore, onStoresInProcess } from './on-every-store.ts'
 import { ann, openBank, openWith, payIn, recorder } from './open-bank.ts'
 
 const Ticked = event('Ticked', z.object({}))
@@ -103,7 +103,7 @@ function assertLike(signal: Fields, fields: Fields): void {
   }
 }
 
-onEveryStore('every signal is sent for real, with exactly the fields that it promises', async (given) => {
+onStoresInProcess('every signal is sent for real, with exactly the fields that it promises', async (given) => {
   const signals = recorder()
   await everything(given, signals)
   for (const name of signalNames) {

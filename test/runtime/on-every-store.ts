@@ -4,8 +4,8 @@ import type { EventStore } from '../../src/core/event-store.ts'
 import { memory } from '../../src/stores/memory/index.ts'
 import { postgres } from '../../src/stores/postgres/index.ts'
 import { sqlite } from '../../src/stores/sqlite/index.ts'
-import { postgresServers } from '../postgres/servers.ts'
 import { type TestClock, testClock } from '../../src/testing/test-clock.ts'
+import { postgresServers } from '../postgres/servers.ts'
 
 /** The oldest: the contract is kept on each of them. */
 const [server] = await postgresServers()
@@ -36,6 +36,11 @@ export interface Given {
 /** Registers a test per store. */
 export function onEveryStore(sentence: string, run: (given: Given) => Promise<void>): void {
   for (const storeName of Object.keys(storesByName)) onStore(storeName, sentence, run)
+}
+
+/** Registers a test per store that answers within a few turns of the event loop, for tests that count those, or need one writer at a time. */
+export function onStoresInProcess(sentence: string, run: (given: Given) => Promise<void>): void {
+  for (const storeName of ['memory', 'sqlite']) onStore(storeName, sentence, run)
 }
 
 /** Registers a test on one store, for what only that one can do. */

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { command, createApp, decision, reject, TimedOutError } from '../../src/index.ts'
 import { Account, deposit, MoneyDeposited, openAccount } from '../domain/bank.ts'
 import { heldAppends, inFrontOf, isPending, moment, turns } from './in-front-of.ts'
-import { type Given, onEveryStore } from './on-every-store.ts'
+import { type Given, onEveryStore, onStoresInProcess } from './on-every-store.ts'
 import { ann, openBank, openWith, recorder } from './open-bank.ts'
 
 const by = { actor: ann }
@@ -205,7 +205,7 @@ onEveryStore('a timeout of nothing, or less, is refused', async (given) => {
     await assert.rejects(bank.execute(pay(1), { ...by, timeout }), { code: 'ES_DEFINITION' })
 })
 
-onEveryStore('every command that is given up is told and counted as failed, once', async (given) => {
+onStoresInProcess('every command that is given up is told and counted as failed, once', async (given) => {
   await openWith(openBank(given), 'a')
   const { store, arrived, letThrough } = heldAppends(given.store)
   const watch = recorder()

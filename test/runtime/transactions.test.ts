@@ -5,7 +5,7 @@ import { createApp, decision, event, reject } from '../../src/index.ts'
 import { Account, balances, closeAccount, deposit, openAccount, requestTransfer, Transfer, withdraw } from '../domain/bank.ts'
 import { inFrontOf, isPending, moment, turns } from './in-front-of.ts'
 import { breakDown, brokenDown, oddCommands } from './odd-commands.ts'
-import { type Given, onEveryStore, onStore } from './on-every-store.ts'
+import { type Given, onEveryStore, onStore, onStoresInProcess } from './on-every-store.ts'
 import { all, ann, openBank, openWith, payIn, recorder, teller } from './open-bank.ts'
 
 const by = { actor: ann }
@@ -354,7 +354,10 @@ onEveryStore('transactions and commands on the same streams, all at once, all en
   // One order for all of them: where transactions run side by side, they must not wait for each other in a circle.
   const move = (from: string, to: string) =>
     bank.transaction(async (tx) => {
-      const steps = [() => tx.execute(withdraw({ accountId: from, amount: 1 }), by), () => tx.execute(deposit({ accountId: to, amount: 1 }), by)]
+      const steps = [
+        () => tx.execute(withdraw({ accountId: from, amount: 1 }), by),
+        () => tx.execute(deposit({ accountId: to, amount: 1 }), by),
+      ]
       const [first, second] = from < to ? steps : steps.reverse()
       await first!()
       await turns(1)
@@ -422,8 +425,10 @@ onEveryStore('a transaction that takes too long is undone at once, its caller is
   assert.deepEqual(await bank.view(balances).get('a'), { owner: 'ann', balance: 11 })
 })
 
-onEveryStore('a transaction whose turn comes too late does not begin', async (given) => {
+onStoresInProcess('a transaction whose turn comes too late does not begin', async (given) => {
   const bank = openBank(given)
+  await bank.prepare()
+  await bank.idle() // what is forgotten in the background would wait for its turn, too, and the clock below for it
   const [inside, goOn] = [moment(), moment()]
   const first = bank.transaction(async () => {
     inside.resolve()
