@@ -1,5 +1,5 @@
 /**
- * The main job: a day at the bank, line by line, into one SQLite file.
+ * The main job: a day at the bank, line by line, into one SQLite file, or into PostgreSQL.
  *
  *   npm start
  *   npm start -- --help
@@ -51,7 +51,7 @@ async function forPrograms(bank: Bank, { input }: Options, signal: AbortSignal):
 }
 
 async function forPeople(bank: Bank, { input, db }: Options, signal: AbortSignal, bytes: number): Promise<number> {
-  say('', paint.bold('Dacapo: a day at the bank'), paint.dim(`${relative('', input)} → ${db}`), '')
+  say('', paint.bold('Dacapo: a day at the bank'), paint.dim(`${relative('', input)} → ${withoutPassword(db)}`), '')
   const progress = showProgress(bytes)
   const done = await run(bank, input, { signal, onProgress: progress.update }).finally(progress.stop)
 
@@ -64,6 +64,8 @@ async function forPeople(bank: Bank, { input, db }: Options, signal: AbortSignal
   showNext(await showBank(bank), process.argv.slice(2), db)
   return 0
 }
+
+const withoutPassword = (place: string): string => place.replace(/^(\w+:\/\/[^:@/]*):[^@]*@/, '$1:…@')
 
 function stoppedAfter(lines: number): string {
   return `Stopped after ${count(lines)} lines, all settled. Run it again, and it does the rest.`

@@ -8,7 +8,9 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { balances } from '../../examples/bank/domain/balances.ts'
-import { openBank } from '../../examples/bank/domain/bank.ts'
+import { isDatabase, openBank } from '../../examples/bank/domain/bank.ts'
+import { freshDatabase } from '../postgres/fresh.ts'
+import { postgresServers } from '../postgres/servers.ts'
 
 const mainJob = join(import.meta.dirname, '../../examples/bank/main.ts')
 const wholeDay = join(import.meta.dirname, '../../examples/bank/commands.jsonl')
@@ -124,6 +126,20 @@ test('a job killed again and again ends where an undisturbed one does', async ()
   assert.equal(Object.values(expected.histories).flat().length, undisturbed.events)
 })
 
+for (const server of await postgresServers()) {
+  test(`PostgreSQL ${server.name}: the same lines come to the same bank, and a rerun changes nothing`, async () => {
+    const { url, drop } = await freshDatabase(server)
+    const expected = await countsOf('morning.jsonl', 'same-in-a-file.db')
+    assert.deepEqual(await countsOf('morning.jsonl', url), expected)
+    const settled = await contents(url)
+    assert.deepEqual(settled, await contents('same-in-a-file.db'))
+    const again = await countsOf('morning.jsonl', url)
+    assert.deepEqual([again.accepted, again.events, again.rejected], [0, 0, {}])
+    assert.deepEqual(await contents(url), settled)
+    await drop()
+  })
+}
+
 test('Ctrl-C in the middle ends well, and the next run does the rest', async () => {
   const job = start(['--json', '--input', 'morning.jsonl', '--db', at('stopped.db')])
   await grownTo('stopped.db', 500_000, job.child)
@@ -187,7 +203,7 @@ function runJob(args: readonly string[]): Promise<Ended> {
 
 /** What --json prints, but for the time it took. */
 async function countsOf(input: string, db: string) {
-  const { code, stdout, stderr } = await runJob(['--json', '--input', input, '--db', at(db)])
+  const { code, stdout, stderr } = await runJob(['--json', '--input', input, ...(isDatabase(db) ? ['--store', db] : ['--db', at(db)])])
   assert.equal(stderr, '')
   assert.equal(code, 0)
   assert.match(stdout, /^\{[^\n]+\}\n$/)
@@ -198,7 +214,7 @@ async function countsOf(input: string, db: string) {
 
 /** All rows of the view, and the history of each account, without what differs from run to run: ids, positions, times. */
 async function contents(db: string) {
-  await using bank = openBank(at(db))
+  await using bank = openBank(isDatabase(db) ? db : at(db))
   await bank.prepare()
   const rows: object[] = []
   for (let after: string | undefined, more = true; more; more = after !== undefined) {

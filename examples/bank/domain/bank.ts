@@ -1,17 +1,21 @@
 /** The bank: its commands and its view, on a store. */
 import { createApp } from 'dacapo'
+import { postgres } from 'dacapo/postgres'
 import { sqlite } from 'dacapo/sqlite'
 import { balances } from './balances.ts'
 import { closeAccount, deposit, openAccount, withdraw } from './commands.ts'
 
-/** Opens the bank in an SQLite file, made if it is not there. One line changes the database. */
-export function openBank(file: string) {
+/** Opens the bank in an SQLite file, made if it is not there, or in a PostgreSQL database. One line tells which; no other one knows. */
+export function openBank(place: string) {
   return createApp({
-    store: sqlite(file),
+    store: isDatabase(place) ? postgres(place) : sqlite(place),
     commands: [openAccount, deposit, withdraw, closeAccount],
     projections: [balances],
     defaults: { command: { keepOutcome: { days: 36_500 } } }, // a line is settled for good, not only for the usual 7 days
   })
 }
+
+/** Whether the bank is on a server, and not in a file. */
+export const isDatabase = (place: string): boolean => /^postgres(?:ql)?:\/\//.test(place)
 
 export type Bank = ReturnType<typeof openBank>

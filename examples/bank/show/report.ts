@@ -1,6 +1,6 @@
 /** What a person wants to know after a run. */
 import { balances } from '../domain/balances.ts'
-import type { Bank } from '../domain/bank.ts'
+import { type Bank, isDatabase } from '../domain/bank.ts'
 import { formatMoney } from '../domain/money.ts'
 import type { Run } from '../job/run.ts'
 import type { Tally } from '../job/tally.ts'
@@ -87,7 +87,7 @@ export function showNext(
 ): void {
   const npmStart = (options: readonly string[]) => ['npm start', ...(options.length > 0 ? ['--', ...options.map(quote)] : [])].join(' ')
   const statement = (of: { readonly accountId: string; readonly version: number }) =>
-    `npx node examples/bank/statement.ts ${quote(of.accountId)} --version ${of.version}${db === 'bank.db' ? '' : ` --db ${quote(db)}`}`
+    `npx node examples/bank/statement.ts ${quote(of.accountId)} --version ${of.version}${db === 'bank.db' ? '' : ` ${isDatabase(db) ? '--store' : '--db'} ${quote(db)}`}`
   const next: readonly (readonly [command: string, why: string])[] = [
     [npmStart(args), 'Again: each line is known by its key, and nothing changes.'],
     ...(example ? [[statement(example), 'An account as it was at a version of its past.'] as const] : []),

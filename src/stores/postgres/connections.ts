@@ -98,7 +98,7 @@ export function makeConnections(
       return useToTheEnd(work)
     },
     useToTheEnd,
-    canSpareOne: typeof source === 'string' || (source.options?.max ?? 0) > 2,
+    canSpareOne: typeof source === 'string' || (source.options?.max ?? 0) > 3,
     close(flush) {
       closing ??= end(flush)
       return closing

@@ -13,7 +13,7 @@ export interface PostgresOptions {
    * number is fixed, and another one is refused. Default: the table is in one piece.
    */
   readonly partitions?: number
-  /** Connections that a store which was given a URL opens, at most. Default 10. */
+  /** Connections that a store which was given a URL opens, at most; 2 or more, and one for listening besides. Default 10. */
   readonly maxConnections?: number
   /** Requests that share one commit, at most. Default 500. */
   readonly maxBatchRequests?: number
@@ -76,11 +76,12 @@ export function settingsOf(options: PostgresOptions): PostgresSettings {
   if (partitions !== undefined && !(Number.isInteger(partitions) && partitions >= 2 && partitions <= 1024)) {
     throw new DefinitionError(`partitions must be a whole number from 2 to 1,024; ${JSON.stringify(partitions)} is not.`)
   }
+  assertConnections(maxConnections, 'maxConnections')
   return {
     schemaName: schema,
     schema: `"${schema}"`,
     partitions,
-    maxConnections: toCount(maxConnections, 'maxConnections'),
+    maxConnections,
     maxBatchRequests: toCount(maxBatchRequests, 'maxBatchRequests'),
     maxBatchBytes: toCount(maxBatchBytes, 'maxBatchBytes'),
     busyMs: toMs(busyInterval, 'busyInterval'),
@@ -88,4 +89,9 @@ export function settingsOf(options: PostgresOptions): PostgresSettings {
     pollMs: toMs(pollInterval, 'pollInterval'),
     clock,
   }
+}
+
+/** A view is built in one transaction while the log is read on another connection. @throws DefinitionError (`ES_DEFINITION`) */
+export function assertConnections(count: number, what: string): void {
+  if (toCount(count, what) < 2) throw new DefinitionError(`${what} must be 2 or more: building a view needs two connections at once.`)
 }

@@ -11,7 +11,7 @@ import { forgetSome, remembered } from './idempotency.ts'
 import type { AppendContext } from './judged-append.ts'
 import { migrate } from './migrate.ts'
 import { notifications } from './notify.ts'
-import { type PostgresOptions, settingsOf } from './options.ts'
+import { assertConnections, type PostgresOptions, settingsOf } from './options.ts'
 import { type PgClient, type PgPool, rowsOf } from './pg.ts'
 import { headOf, type Read, type ReadContext, readAll, readStream } from './read.ts'
 import { snapshotStore } from './snapshots.ts'
@@ -45,6 +45,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
     throw new DefinitionError('postgres() needs a URL, e.g. postgres://localhost/bank, or a pg.Pool.')
   }
   const settings = settingsOf(options)
+  if (typeof source !== 'string' && source.options?.max !== undefined) assertConnections(source.options.max, 'max of the pool')
   const { schema, clock } = settings
   const now = () => clock.now()
   const connections = makeConnections(source, settings.maxConnections, async (client) => void (await migrate(client, settings)))

@@ -2,7 +2,8 @@
 
 import { checkAppend } from '../../core/check-append.ts'
 import { ConcurrencyError, DacapoError, SqlError, StoppedError } from '../../core/errors.ts'
-import type { AppendRequest, AppendResult, StoreTransaction } from '../../core/event-store.ts'
+import type { AppendRequest, AppendResult, ReadAllOptions, StoreTransaction } from '../../core/event-store.ts'
+import type { LogPage } from '../../core/stored-event.ts'
 import { keyClaim } from './claims.ts'
 import { isConstraint, isDeadlock, isRefusal, isSerialization, isTakenVersion, storeError } from './driver-errors.ts'
 import { remembered } from './idempotency.ts'
@@ -68,10 +69,28 @@ export function storeTransaction(use: () => Promise<PgClient>, context: AppendCo
   }
 
   const reads: ReadContext = { schema, now, read: on, inTransaction: true }
+
+  /**
+   * The log, and behind its end nothing that comes before this transaction: what is made of it is complete when it commits. Reads while
+   * others go on, then keeps them out and reads what has come meanwhile.
+   */
+  async function* untilNobodyCommits(options: ReadAllOptions = {}): AsyncGenerator<LogPage> {
+    let { after = 0, limit = Number.POSITIVE_INFINITY } = options
+    for (const isComplete of [false, true]) {
+      if (isComplete && (options.backwards || options.to !== undefined || limit <= 0)) return
+      if (isComplete) await on((client) => rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.order_lock())`))
+      for await (const page of readAll(reads, { ...options, after, ...(Number.isFinite(limit) ? { limit } : {}) })) {
+        yield page
+        after = page.position
+        limit -= page.events.length
+      }
+    }
+  }
+
   const transaction: StoreTransaction = {
     append: (request) => on((client) => append(client, request)),
     readStream: (stream, options) => readStream(reads, stream, options),
-    readAll: (options) => readAll(reads, options),
+    readAll: (options) => untilNobodyCommits(options),
     streamInfo: (stream, tenant = '') => streamInfo(reads, tenant, stream),
     // Who looks for an outcome is about to make one: the others with the same key wait until it is there.
     remembered: (tenant, key) =>
