@@ -41,11 +41,11 @@ export function knownEvents(
   { tenant = '', stream, events }: AppendRequest,
   facts: Pick<AppendFacts, 'eventById'>,
 ): AppendResult | undefined {
-  const ids = new Set<string>()
+  const ids = events.length > 1 ? new Set<string>() : undefined
   const stored: StoredEvent[] = []
   for (const { id } of events) {
-    if (ids.has(id)) return { kind: 'refused', error: new DuplicateEventError(id) }
-    ids.add(id)
+    if (ids?.has(id)) return { kind: 'refused', error: new DuplicateEventError(id) }
+    ids?.add(id)
     const event = facts.eventById(tenant, id)
     if (event) stored.push(event)
   }
@@ -65,9 +65,11 @@ function violatedVersion(
   { tenant = '', stream, expectedVersion, follows, checks = [] }: AppendRequest,
   facts: AppendFacts,
 ): DacapoError | undefined {
-  for (const check of [{ stream, expectedVersion }, ...checks]) {
-    const actual = facts.version(tenant, check.stream)
-    if (!expectationHolds(check.expectedVersion, actual)) return violated(check.stream, check.expectedVersion, actual)
+  const actual = facts.version(tenant, stream)
+  if (!expectationHolds(expectedVersion, actual)) return violated(stream, expectedVersion, actual)
+  for (const check of checks) {
+    const found = facts.version(tenant, check.stream)
+    if (!expectationHolds(check.expectedVersion, found)) return violated(check.stream, check.expectedVersion, found)
   }
   return isMissing(tenant, follows, facts) ? new ConcurrencyError(stream, expectedVersion, facts.version(tenant, stream)) : undefined
 }

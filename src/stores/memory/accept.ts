@@ -22,8 +22,8 @@ export function accept(layer: Layer, request: AppendRequest, now: number): Appen
   const before = layer.version(tenant, stream)
   const recordedAt = timeOf(request, facts)
   const written = events.map((event, i): StoredEvent => {
-    const place = { tenant, stream, version: before + 1 + i, position: layer.head + 1 + i, recordedAt }
-    return Object.freeze({ ...event, tags: event.tags.length > 0 ? Object.freeze([...event.tags]) : none, ...place })
+    const tags = event.tags.length > 0 ? Object.freeze([...event.tags]) : none
+    return Object.freeze({ ...event, tags, tenant, stream, version: before + 1 + i, position: layer.head + 1 + i, recordedAt })
   })
   // From here on nothing can fail, so that a request is written as a whole.
   for (const event of written) layer.add(event)

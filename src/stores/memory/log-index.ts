@@ -3,8 +3,12 @@
 import type { Query, QueryItem } from '../../core/query.ts'
 import type { StoredEvent } from '../../core/stored-event.ts'
 
-/** One text for a name in a tenant; the length keeps `a` + `bc` apart from `ab` + `c`. */
-export const inTenant = (tenant: string, name: string): string => `${tenant.length}:${tenant}${name}`
+/**
+ * One text for a name in a tenant. A tenant has no character 0, which so keeps `a` + `bc` apart from `ab` + `c`; a name in the default
+ * tenant stays as it is, if it has none in front: a Map knows its hash already.
+ */
+export const inTenant = (tenant: string, name: string): string =>
+  tenant === '' && name.charCodeAt(0) !== 0 ? name : `\u0000${tenant}\u0000${name}`
 
 /** An index over the log of one store. */
 export interface LogIndex {
