@@ -65,7 +65,9 @@ async function forPeople(bank: Bank, { input, db }: Options, signal: AbortSignal
   return 0
 }
 
-const withoutPassword = (place: string): string => place.replace(/^(\w+:\/\/[^:@/]*):[^@]*@/, '$1:…@')
+function withoutPassword(place: string): string {
+  return place.replace(/^(\w+:\/\/[^:@/]*):[^@]*@/, '$1:…@')
+}
 
 function stoppedAfter(lines: number): string {
   return `Stopped after ${count(lines)} lines, all settled. Run it again, and it does the rest.`

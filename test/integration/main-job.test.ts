@@ -129,10 +129,10 @@ test('a job killed again and again ends where an undisturbed one does', async ()
 for (const server of await postgresServers()) {
   test(`PostgreSQL ${server.name}: the same lines come to the same bank, and a rerun changes nothing`, async () => {
     const { url, drop } = await freshDatabase(server)
-    const expected = await countsOf('morning.jsonl', 'same-in-a-file.db')
-    assert.deepEqual(await countsOf('morning.jsonl', url), expected)
+    const file = `same-as-${server.name}.db`
+    assert.deepEqual(await countsOf('morning.jsonl', url), await countsOf('morning.jsonl', file))
     const settled = await contents(url)
-    assert.deepEqual(settled, await contents('same-in-a-file.db'))
+    assert.deepEqual(settled, await contents(file))
     const again = await countsOf('morning.jsonl', url)
     assert.deepEqual([again.accepted, again.events, again.rejected], [0, 0, {}])
     assert.deepEqual(await contents(url), settled)
