@@ -39,7 +39,7 @@ export const budgets = {
 
   /** What a command allocates that finds its aggregate warm and appends one event by itself: in the runtime, the store and zod. */
   allocationsPerCommand: {
-    memory: { bytes: 45_000, objects: 770 },
-    sqlite: { bytes: 54_000, objects: 920 },
+    memory: { bytes: 32_000, objects: 550 },
+    sqlite: { bytes: 43_000, objects: 730 },
   },
 } as const
