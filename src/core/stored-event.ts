@@ -34,3 +34,17 @@ export interface LogPage {
   readonly events: readonly StoredEvent[]
   readonly position: number
 }
+
+/** Where a store has put an event. */
+export type EventPlace = Pick<StoredEvent, 'tenant' | 'stream' | 'version' | 'position' | 'recordedAt'>
+
+/** An event as it is stored, with nothing in it that its caller could still change. */
+export function storedAt(event: EventToAppend, { tenant, stream, version, position, recordedAt }: EventPlace): StoredEvent {
+  const { id, type, schemaVersion, data, metadata, occurredAt } = event
+  const tags = event.tags.length > 0 ? [...event.tags] : noTags
+  const stored = { id, type, schemaVersion, data, metadata, tags, tenant, stream, version, position, recordedAt }
+  return occurredAt === undefined ? stored : { ...stored, occurredAt }
+}
+
+/** The tags of an event without any; one list serves all of them. */
+export const noTags: readonly string[] = Object.freeze([])

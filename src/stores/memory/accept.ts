@@ -2,7 +2,7 @@
 import { UnsupportedError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult, RememberedOutcome } from '../../core/event-store.ts'
 import { type AppendFacts, knownEvents, refusalOf, timeOf } from '../../core/judge-append.ts'
-import type { StoredEvent } from '../../core/stored-event.ts'
+import { type StoredEvent, storedAt } from '../../core/stored-event.ts'
 import type { Layer } from './layer.ts'
 
 /** Writes a request into a layer, or says why not; a refused one leaves the layer as it was. */
@@ -22,8 +22,9 @@ export function accept(layer: Layer, request: AppendRequest, now: number): Appen
   const before = layer.version(tenant, stream)
   const recordedAt = timeOf(request, facts)
   const written = events.map((event, i): StoredEvent => {
-    const tags = event.tags.length > 0 ? Object.freeze([...event.tags]) : none
-    return Object.freeze({ ...event, tags, tenant, stream, version: before + 1 + i, position: layer.head + 1 + i, recordedAt })
+    const stored = storedAt(event, { tenant, stream, version: before + 1 + i, position: layer.head + 1 + i, recordedAt })
+    Object.freeze(stored.tags)
+    return Object.freeze(stored)
   })
   // From here on nothing can fail, so that a request is written as a whole.
   for (const event of written) layer.add(event)
@@ -45,8 +46,6 @@ export function remembered(layer: Layer, tenant: string, key: string, now: numbe
   const { hash, outcome, stream, firstVersion, lastVersion } = kept
   return { hash, outcome, stream, firstVersion, lastVersion }
 }
-
-const none: readonly string[] = Object.freeze([])
 
 function factsOf(layer: Layer, now: number): AppendFacts {
   return {

@@ -1,5 +1,5 @@
 /** The memory store: the reference for every other one, and what tests run on. Keeps JSON text, loses it with the process. */
-import { checkAppend } from '../../core/check-append.ts'
+import { appendInGroups, lostTogether } from '../../core/append-groups.ts'
 import type { Clock } from '../../core/clock.ts'
 import { StoppedError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult, EventStore } from '../../core/event-store.ts'
@@ -11,7 +11,7 @@ import { byCodePoint } from './code-point-order.ts'
 import { Layer } from './layer.ts'
 import { readAll, readStream } from './read.ts'
 import { snapshotStore } from './snapshots.ts'
-import { infoOf, refusal, runTransaction } from './transaction.ts'
+import { infoOf, runTransaction } from './transaction.ts'
 import { viewStore } from './views.ts'
 
 /** What the memory store can do. */
@@ -70,7 +70,7 @@ export function memory({ clock = { now: Date.now } }: MemoryOptions = {}): Event
     name: 'memory',
     capabilities: { transactions: true, sql: false, conditions: true, durable: false, multiProcess: false, push: true, totalOrder: true },
 
-    append: (requests) => alone(() => appendAll(committed, requests, clock.now())),
+    append: (requests) => alone(() => appendInGroups(requests, async (group) => writeGroup(committed, group, clock.now()))),
     readStream: (stream, options) => readStream(state, stream, options),
     readAll: (options) => readAll(state, options),
     async streamInfo(stream, tenant = '') {
@@ -120,35 +120,12 @@ export function memory({ clock = { now: Date.now } }: MemoryOptions = {}): Event
   }
 }
 
-/** Requests one by one. */
-function appendAll(committed: Layer, requests: readonly AppendRequest[], now: number): readonly AppendResult[] {
-  const results: AppendResult[] = []
-  requests.forEach((request, i) => {
-    const { atomicGroup } = request
-    if (results[i]) return
-    if (atomicGroup !== undefined) {
-      appendGroup(committed, requests, atomicGroup, now, results)
-      return
-    }
-    const error = refusal(() => checkAppend(request))
-    results[i] = error ? { kind: 'refused', error } : accept(committed, request, now)
-  })
-  return results
-}
-
 /** The requests of a group share a layer, which settles only when none of them was refused. */
-function appendGroup(committed: Layer, requests: readonly AppendRequest[], name: string, now: number, results: AppendResult[]): void {
+function writeGroup(committed: Layer, group: readonly AppendRequest[], now: number): readonly AppendResult[] {
+  if (group.length === 1) return [accept(committed, group[0] as AppendRequest, now)]
   const layer = new Layer(committed)
-  const group = [...requests.keys()].filter((i) => requests[i]!.atomicGroup === name)
-  // What no store could keep is told before anything is compared with what is stored.
-  const impossible = group.map((i) => refusal(() => checkAppend(requests[i]!)))
-  const answers = impossible.some((error) => error !== undefined)
-    ? impossible.map((error): AppendResult => ({ kind: 'refused', error: error ?? impossible.find((other) => other !== undefined)! }))
-    : group.map((i) => accept(layer, requests[i]!, now))
-  // The refusal of one is the refusal of all; so is the memory of one, whose request was answered with its group before.
-  const verdict = answers.find(({ kind }) => kind === 'refused') ?? answers.find(({ kind }) => kind === 'remembered')
-  if (!verdict) layer.settle()
-  group.forEach((i, n) => {
-    results[i] = verdict && answers[n]!.kind !== verdict.kind ? verdict : answers[n]!
-  })
+  const answers = group.map((request) => accept(layer, request, now))
+  const lost = lostTogether(answers)
+  if (!lost) layer.settle()
+  return lost ?? answers
 }

@@ -1,6 +1,6 @@
 /** A transaction: a layer that settles when the work resolves and is forgotten when it rejects. */
-import { checkAppend } from '../../core/check-append.ts'
-import { DacapoError, StoppedError, UnsupportedError } from '../../core/errors.ts'
+import { refusalOfShape } from '../../core/append-groups.ts'
+import { StoppedError, UnsupportedError } from '../../core/errors.ts'
 import type { StoreTransaction, StreamInfo } from '../../core/event-store.ts'
 import type { SnapshotStore } from '../../core/snapshot-store.ts'
 import { accept, remembered } from './accept.ts'
@@ -24,8 +24,7 @@ export async function runTransaction<T>(
 
   const transaction: StoreTransaction = {
     async append(request) {
-      const refused = refusal(() => checkAppend(request))
-      return refused ? { kind: 'refused', error: refused } : accept(current(), request, now())
+      return refusalOfShape(request) ?? accept(current(), request, now())
     },
     readStream: (stream, options) => readStream(current, stream, options),
     readAll: (options) => readAll(current, options),
@@ -73,15 +72,4 @@ export function infoOf(layer: Layer, tenant: string, stream: string): StreamInfo
   const [first] = layer.stream(tenant, stream, 0, 1)
   const [last] = layer.stream(tenant, stream, version - 1, version)
   return { tenant, stream, version, firstPosition: first!.position, lastPosition: last!.position, recordedAt: last!.recordedAt }
-}
-
-/** The error of Dacapo that a check throws; others are bugs and pass through. */
-export function refusal(check: () => void): DacapoError | undefined {
-  try {
-    check()
-    return undefined
-  } catch (error) {
-    if (DacapoError.is(error)) return error
-    throw error
-  }
 }

@@ -1,6 +1,6 @@
 /** Sends a batch to the database, and reads what came of it. */
 import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
-import type { StoredEvent } from '../../core/stored-event.ts'
+import { storedAt } from '../../core/stored-event.ts'
 import type { BatchPlan } from './batch-plan.ts'
 import { firstOf, type PgClient } from './pg.ts'
 
@@ -31,40 +31,16 @@ export async function appendBatch(
   if (wrong.length > 0) return { kind: 'refused', requests: new Set(wrong.map((number) => number - 1)) }
   for (const name of plan.typeNames) knownTypes.add(name)
   const versions = numbersIn(bases)
-  const results = requests.map((request, i): AppendResult => {
-    const { stream, first, place } = plan.placed[i]!
-    const before = (versions[stream] ?? 0) + place - 1
-    return { kind: 'appended', version: before + request.events.length, events: stored(request, before, head + first, recordedAt) }
+  const results = requests.map(({ tenant = '', stream, events }, i): AppendResult => {
+    const placed = plan.placed[i]!
+    const before = (versions[placed.stream] ?? 0) + placed.place - 1
+    const stored = events.map((event, n) =>
+      storedAt(event, { tenant, stream, version: before + 1 + n, position: head + placed.first + 1 + n, recordedAt }),
+    )
+    return { kind: 'appended', version: before + events.length, events: stored }
   })
   return { kind: 'written', results, head: head + plan.events.length }
 }
-
-/** The events of a request, as they are stored behind a version and a position. */
-export function stored(
-  { tenant = '', stream, events }: AppendRequest,
-  version: number,
-  position: number,
-  recordedAt: number,
-): readonly StoredEvent[] {
-  return events.map(({ id, type, schemaVersion, data, metadata, tags, occurredAt }, i) => {
-    const event = {
-      id,
-      type,
-      schemaVersion,
-      data,
-      metadata,
-      tags: tags.length > 0 ? [...tags] : none,
-      tenant,
-      stream,
-      version: version + 1 + i,
-      position: position + 1 + i,
-      recordedAt,
-    }
-    return occurredAt === undefined ? event : { ...event, occurredAt }
-  })
-}
-
-const none: readonly string[] = Object.freeze([])
 
 type Answer = readonly [head: number, recordedAt: number, bases: string, refused: string | null, busy: string | null]
 

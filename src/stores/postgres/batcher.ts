@@ -11,7 +11,7 @@
  *
  * Invariant: a unit is in the queue, in the batch under way, in the slow lane, in the waiting room, or answered.
  */
-import { checkAppend } from '../../core/check-append.ts'
+import { appendInGroups, lostTogether, sizeOf } from '../../core/append-groups.ts'
 import { DacapoError, StoppedError, StoreUnavailableError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
 import { appendBatch } from './append-batch.ts'
@@ -67,11 +67,10 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
   const waitingRoom: Unit[] = []
   let door: ReturnType<typeof setTimeout> | undefined
 
-  function submit(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
+  async function submit(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
     if (closing) throw stopped()
-    const bytes = requests.reduce((sum, request) => sum + bytesOf(request), 0)
     return new Promise((resolve, reject) => {
-      enqueue({ requests, bytes, waitUntil: performance.now() + lockTimeoutMs, resolve, reject })
+      enqueue({ requests, bytes: sizeOf(requests), waitUntil: performance.now() + lockTimeoutMs, resolve, reject })
     })
   }
 
@@ -99,11 +98,13 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
     let bytes = 0
     for (const unit of queue) {
       if (units.length > 0 && (plan.count + unit.requests.length > maxBatchRequests || bytes + unit.bytes > maxBatchBytes)) break
-      if (units.length > 0 && needsCare(units[0] as Unit)) break
-      if (needsCare(unit) ? units.length > 0 : !fits(plan, unit)) break
-      for (const request of unit.requests) if (!needsCare(unit)) plan.take(request)
+      const careful = needsCare(unit)
+      const [request] = unit.requests as readonly [AppendRequest]
+      if (careful ? units.length > 0 : !plan.fits(request)) break
+      if (!careful) plan.take(request)
       units.push(unit)
       bytes += unit.bytes
+      if (careful) break
     }
     queue.splice(0, units.length)
     return [plan, units]
@@ -200,16 +201,10 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
           answers.push(explain(request, error))
         }
       }
-      const verdict =
-        requests.length > 1
-          ? (answers.find(({ kind }) => kind === 'refused') ?? answers.find(({ kind }) => kind === 'remembered'))
-          : undefined
-      if (!verdict) {
-        await commit(client)
-        return answers
-      }
-      await rowsOf(client, 'ROLLBACK')
-      return answers.map((answer) => (answer.kind === verdict.kind ? answer : verdict))
+      const undone = lostTogether(answers)
+      if (undone) await rowsOf(client, 'ROLLBACK')
+      else await commit(client)
+      return undone ?? answers
     } catch (error) {
       await rowsOf(client, 'ROLLBACK').catch(() => {}) // the connection is gone, or the transaction is
       throw error
@@ -253,11 +248,6 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
     return true
   }
 
-  function fits(plan: BatchPlan, { requests }: Unit): boolean {
-    if (requests.length === 1) return plan.fits(requests[0] as AppendRequest)
-    return false
-  }
-
   return {
     async close() {
       closing = true
@@ -274,21 +264,7 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
         })
       }
     },
-    async append(requests) {
-      const results: AppendResult[] = []
-      await Promise.all(
-        groupsOf(requests).map(async (group) => {
-          const members = group.map((i) => requests[i] as AppendRequest)
-          const refusals = members.map(refusal)
-          const first = refusals.find((result) => result !== undefined)
-          const answers = first ? refusals.map((own) => own ?? first) : await submit(members)
-          group.forEach((i, n) => {
-            results[i] = answers[n] as AppendResult
-          })
-        }),
-      )
-      return results
-    },
+    append: (requests) => appendInGroups(requests, submit),
   }
 }
 
@@ -307,32 +283,3 @@ function split(units: readonly Unit[], plan: BatchPlan, named: ReadonlySet<numbe
   const isNamed = (_: Unit, i: number) => named.has(i) || (plan.placed[i]!.stream >= 0 && streams.has(plan.placed[i]!.stream))
   return [units.filter(isNamed), units.filter((unit, i) => !isNamed(unit, i))]
 }
-
-/** Indexes of requests that belong together, in the order of their first one. */
-function groupsOf(requests: readonly AppendRequest[]): readonly (readonly number[])[] {
-  const named = new Map<string, number[]>()
-  const groups: number[][] = []
-  requests.forEach(({ atomicGroup }, i) => {
-    const known = atomicGroup === undefined ? undefined : named.get(atomicGroup)
-    if (known) {
-      known.push(i)
-      return
-    }
-    const group = [i]
-    groups.push(group)
-    if (atomicGroup !== undefined) named.set(atomicGroup, group)
-  })
-  return groups
-}
-
-function refusal(request: AppendRequest): AppendResult | undefined {
-  try {
-    checkAppend(request)
-    return undefined
-  } catch (error) {
-    if (DacapoError.is(error)) return { kind: 'refused', error }
-    throw error
-  }
-}
-
-const bytesOf = ({ events }: AppendRequest): number => events.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0)

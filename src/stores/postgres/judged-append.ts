@@ -9,8 +9,8 @@ import { DacapoError, DefinitionError, ProjectionFailedError, StoreUnavailableEr
 import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
 import { type AppendFacts, knownEvents, refusalOf } from '../../core/judge-append.ts'
 import { correlationIdOf } from '../../core/metadata.ts'
-import type { StoredEvent } from '../../core/stored-event.ts'
-import { appendBatch, stored } from './append-batch.ts'
+import { type StoredEvent, storedAt } from '../../core/stored-event.ts'
+import { appendBatch } from './append-batch.ts'
 import { BatchPlan } from './batch-plan.ts'
 import { keyClaim, rowClaim, streamClaim, viewClaim } from './claims.ts'
 import { isPassing, isRefusal } from './driver-errors.ts'
@@ -105,7 +105,8 @@ export async function appendStaged(context: AppendContext, client: PgClient, req
     )
   }
   await runStatements(client, request)
-  const written = stored(request, before, 0, now).map((event) => ({ ...event, position: 0 }))
+  // The position comes after the commit, and with it the time; until then it is 0.
+  const written = events.map((event, n) => storedAt(event, { tenant, stream, version: before + 1 + n, position: 0, recordedAt: now }))
   return { kind: 'appended', version: before + events.length, events: written }
 }
 

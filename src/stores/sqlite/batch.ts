@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../core/clock.ts'
 import { correlationIdOf } from '../../core/metadata.ts'
-import type { EventToAppend, StoredEvent } from '../../core/stored-event.ts'
+import { type EventToAppend, type StoredEvent, storedAt } from '../../core/stored-event.ts'
 import { categoryOf } from '../../core/stream-name.ts'
 import { isFatal, TransactionLost } from './driver-errors.ts'
 import type { Handle } from './handle.ts'
@@ -51,10 +51,7 @@ export class Batch {
       version++
       position++
       this.#insertOne(tenant, stream, version, position, event, recordedAt)
-      const { id, type, schemaVersion, data, metadata, occurredAt } = event
-      const tags = event.tags.length > 0 ? [...event.tags] : none
-      const base = { id, type, schemaVersion, data, metadata, tags, tenant, stream, version, position, recordedAt }
-      return occurredAt === undefined ? base : { ...base, occurredAt }
+      return storedAt(event, { tenant, stream, version, position, recordedAt })
     })
     this.#versions.set(keyOf(tenant, stream), version)
     this.position = position
@@ -138,8 +135,6 @@ export class Batch {
 const insertEvent = `INSERT INTO dacapo_events
   (position, tenant, stream, version, id, type, schema_version, data, metadata, tags, correlation_id, recorded_at, occurred_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
-
-const none: readonly string[] = Object.freeze([])
 
 /** A stream name has no control characters, so the first one ends it. */
 const keyOf = (tenant: string, stream: string): string => `${stream}\n${tenant}`
