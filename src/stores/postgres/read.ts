@@ -1,11 +1,10 @@
 /** Reads in pages. Each page is one statement; what is asked for next starts behind it. */
 import type { ReadAllOptions, ReadStreamOptions } from '../../core/event-store.ts'
-import type { SqlStatement } from '../../core/sql.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
-import { fragment, join, literal } from '../sql/fragment.ts'
+import { columnsInStream, toEvent } from '../sql/event-rows.ts'
+import { logSource } from '../sql/log-source.ts'
+import { dialectOf } from './dialect.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
-import { isByTags, matchingAny, positionsOf } from './query-sql.ts'
-import { columnsInStream, eventColumns, toEvent } from './rows.ts'
 import { select } from './sql-text.ts'
 
 /** Does a read, on whichever connection. */
@@ -64,16 +63,16 @@ export async function* readAll(context: ReadContext, options: ReadAllOptions = {
   let left = options.limit ?? Number.POSITIVE_INFINITY
   // The head comes first, in a statement of its own: what is committed after it is above it, and left for the next look.
   let head = 0
-  const [source, walks] = sourceOf(schema, options)
+  const source = logSource(dialectOf(schema), options, longestWalk)
   while (left > 0) {
     if (after >= Math.min(to, head)) {
       head = await read((client) => headOf(client, schema, now()))
       if (after >= Math.min(to, head)) return
     }
     const last = Math.min(to, head)
-    const range = walks ? piece({ after, to: last }, backwards) : { after, to: last }
+    const range = source.piece({ after, to: last })
     const size = Math.min(pageSize, left)
-    const rows = await read((client) => select(client, source(range, backwards, size)))
+    const rows = await read((client) => select(client, source.page(range, size)))
     const events = rows.map((row) => toEvent(row))
     const end = events.length === size ? events.at(-1) : undefined
     const position = end?.position ?? (backwards ? range.after + 1 : range.to)
@@ -87,45 +86,4 @@ export async function* readAll(context: ReadContext, options: ReadAllOptions = {
 /** Position of the newest event, once everything committed has one. */
 export async function headOf(client: PgClient, schema: string, now: number): Promise<number> {
   return Number((await firstOf(client, `SELECT ${schema}.head($1)`, [now]))?.[0] ?? 0)
-}
-
-interface Range {
-  readonly after: number
-  readonly to: number
-}
-
-function piece({ after, to }: Range, backwards: boolean): Range {
-  return backwards ? { after: Math.max(after, to - longestWalk), to } : { after, to: Math.min(to, after + longestWalk) }
-}
-
-type Source = (range: Range, backwards: boolean, size: number) => SqlStatement
-
-/** How to find what was asked for, and whether that walks the log instead of using an index. */
-function sourceOf(schema: string, { tenant, query = [], category, correlationId }: ReadAllOptions): readonly [Source, walks: boolean] {
-  const ofCategory = category === undefined ? literal('true') : inCategory(category)
-  const ordered = (where: SqlStatement, { after, to }: Range, backwards: boolean, size: number) =>
-    fragment`SELECT ${literal(eventColumns)} FROM ${literal(schema)}.events e WHERE e.position > ${after} AND e.position <= ${to} AND ${where}
-      ORDER BY e.position ${literal(backwards ? 'DESC' : 'ASC')} LIMIT ${size}`
-
-  if (tenant !== undefined && correlationId === undefined && isByTags(query)) {
-    return [
-      (range, backwards, size) => {
-        const order = fragment` ORDER BY e.position ${literal(backwards ? 'DESC' : 'ASC')} LIMIT ${size}`
-        const items = query.map((item) => fragment`(${positionsOf(schema, tenant, item, range, ofCategory)}${order})`)
-        return ordered(fragment`e.position IN (${join(items, ' UNION ')})`, range, backwards, size)
-      },
-      false,
-    ]
-  }
-  const conditions = [ofCategory, matchingAny(schema, query)]
-  if (tenant !== undefined) conditions.push(fragment`e.tenant = ${tenant}`)
-  if (correlationId !== undefined) conditions.push(fragment`e.correlation_id = ${correlationId}`)
-  const where = join(conditions, ' AND ')
-  const walks = correlationId === undefined && (tenant !== undefined || category !== undefined || query.length > 0)
-  return [(range, backwards, size) => ordered(where, range, backwards, size), walks]
-}
-
-/** A category is the part before the first hyphen; the character after "-" is ".". */
-function inCategory(category: string): SqlStatement {
-  return fragment`e.stream >= ${`${category}-`} AND e.stream < ${`${category}.`}`
 }

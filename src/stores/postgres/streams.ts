@@ -1,7 +1,7 @@
 /** Streams are where their events are: nothing else is kept of them. The index by stream and version answers all of it. */
 import type { ListStreamsOptions, StreamInfo } from '../../core/event-store.ts'
-import type { SqlStatement } from '../../core/sql.ts'
-import { fragment, join, literal } from '../sql/fragment.ts'
+import { streamNames } from '../sql/stream-names.ts'
+import { dialectOf } from './dialect.ts'
 import { firstOf, type PgClient } from './pg.ts'
 import { headOf, type ReadContext } from './read.ts'
 import { select } from './sql-text.ts'
@@ -42,35 +42,12 @@ export async function listStreams(
   const found: StreamInfo[] = []
   for (let last = after; ; ) {
     const count = search === '' ? Math.min(limit - found.length, longestWalk) : longestWalk
-    const names = await context.read((client) => namesOf(client, context.schema, tenant, category, last, count))
+    const statement = streamNames(dialectOf(context.schema), tenant, category, last, count)
+    const names = (await context.read((client) => select(client, statement))).map(([name]) => name as string)
     for (const name of names) {
       if (found.length < limit && name.includes(search)) found.push((await streamInfo(context, tenant, name)) as StreamInfo)
     }
     last = names.at(-1)
     if (last === undefined || found.length >= limit) return found
   }
-}
-
-/** The next names of a tenant or of a category in it, each found by one step in the index, however many events it has. */
-async function namesOf(
-  client: PgClient,
-  schema: string,
-  tenant: string,
-  category: string | undefined,
-  after: string | undefined,
-  count: number,
-): Promise<readonly string[]> {
-  // The character after "-" is ".".
-  const inCategory = category === undefined ? [] : [fragment`stream >= ${`${category}-`}`, fragment`stream < ${`${category}.`}`]
-  const next = (...conditions: readonly SqlStatement[]) =>
-    fragment`SELECT stream FROM ${literal(schema)}.events
-      WHERE ${join([fragment`tenant = ${tenant}`, ...inCategory, ...conditions], ' AND ')} ORDER BY stream LIMIT 1`
-  const first = after === undefined ? next() : next(fragment`stream > ${after}`)
-  const rows = await select(
-    client,
-    fragment`WITH RECURSIVE names (name) AS (
-        SELECT (${first}) UNION ALL SELECT (${next(literal('stream > name'))}) FROM names WHERE name IS NOT NULL
-      ) SELECT name FROM names WHERE name IS NOT NULL LIMIT ${count}`,
-  )
-  return rows.map(([name]) => name as string)
 }

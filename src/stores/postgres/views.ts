@@ -3,12 +3,14 @@
 import { gate } from '../../core/gate.ts'
 import type { IndexType } from '../../core/projection.ts'
 import type { BuiltRow, ViewDefinition, ViewStore } from '../../core/view-store.ts'
+import { listStatement } from '../sql/view-question.ts'
 import { viewClaim } from './claims.ts'
+import { dialectOf } from './dialect.ts'
 import { isSerialization } from './driver-errors.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
 import { type ReadContext, readAll } from './read.ts'
 import { select } from './sql-text.ts'
-import { createIndex, indexName, listStatement } from './view-sql.ts'
+import { createIndex, indexName } from './view-indexes.ts'
 
 /** The views of a store. @param inTransaction  runs work in a transaction on a connection of its own. */
 export function viewStore(context: ReadContext, inTransaction: <T>(work: (client: PgClient) => Promise<T>) => Promise<T>): ViewStore {
@@ -27,7 +29,7 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
     get: (tenant, view, key) => read((client) => getRow(client, schema, tenant, view, key)),
     list: (tenant, definition, question) =>
       read(async (client) => {
-        const rows = await select(client, listStatement(schema, tenant, definition, question))
+        const rows = await select(client, listStatement(dialectOf(schema), tenant, definition, question))
         return rows.map(([key, row, rowVersion]) => ({ key: key as string, row: row as string, rowVersion: rowVersion as number }))
       }),
     defined: () =>

@@ -3,12 +3,12 @@ import { DacapoError, ProjectionFailedError, StoreUnavailableError } from '../..
 import type { AppendRequest, AppendResult, IdempotencyEntry, RememberedOutcome } from '../../core/event-store.ts'
 import { type AppendFacts, knownEvents, refusalOf, timeOf } from '../../core/judge-append.ts'
 import type { StoredEvent } from '../../core/stored-event.ts'
+import { eventColumns, toEvent } from '../sql/event-rows.ts'
 import type { Batch } from './batch.ts'
 import { isConstraint, isFatal } from './driver-errors.ts'
 import type { Handle } from './handle.ts'
-import { firstMatch } from './query-sql.ts'
-import { eventColumns, toEvent } from './rows.ts'
 import { runStatement } from './run-statement.ts'
+import { firstMatch } from './select.ts'
 
 /** The events could not be written, and some of them may have been: only when they are undone can it be said why. */
 class MustBeUndone extends Error {}

@@ -1,11 +1,12 @@
 /** Reads in pages. Each page is one statement that has ended before it is handed out; what is asked for next starts behind it. */
 import type { ReadAllOptions, ReadStreamOptions } from '../../core/event-store.ts'
-import type { SqlStatement } from '../../core/sql.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
-import { fragment, join, literal } from '../sql/fragment.ts'
+import { columnsInStream, toEvent } from '../sql/event-rows.ts'
+import { logSource } from '../sql/log-source.ts'
+import type { Range } from '../sql/query-sql.ts'
+import { dialect } from './dialect.ts'
 import type { Handle } from './handle.ts'
-import { isByTags, matchingAny, positionsOf, select } from './query-sql.ts'
-import { columnsInStream, eventColumns, toEvent } from './rows.ts'
+import { select } from './select.ts'
 
 /** Does a read, on whichever connection and as soon as it may. */
 export type Read = <T>(work: (handle: Handle) => T) => Promise<T>
@@ -59,66 +60,16 @@ export const breath = (): Promise<void> => new Promise((resolve) => setImmediate
 /** Position of the newest event. */
 export const headOf = (handle: Handle): number => Number(handle.first('SELECT max(position) FROM dacapo_events')?.[0] ?? 0)
 
-interface Range {
-  readonly after: number
-  readonly to: number
-}
-
 /** The next page of a range; `undefined` when the range is walked to its end. */
 function readPage(handle: Handle, options: ReadAllOptions, asked: Range, size: number): LogPage | undefined {
   const { backwards = false } = options
   // The head comes first: what is committed between the two statements is above it, and left for the next page.
   const head = Math.min(asked.to, headOf(handle))
   if (asked.after >= head) return undefined
-  const [source, walks] = sourceOf(options)
-  const range = walks ? piece({ after: asked.after, to: head }, backwards) : { after: asked.after, to: head }
-  const rows = select(handle, source(range, backwards, size))
+  const source = logSource(dialect, options, longestWalk)
+  const range = source.piece({ after: asked.after, to: head })
+  const rows = select(handle, source.page(range, size))
   const events = rows.map((row) => toEvent(row))
   const last = events.length === size ? events.at(-1) : undefined
   return { events, position: last?.position ?? (backwards ? range.after + 1 : range.to) }
-}
-
-function piece({ after, to }: Range, backwards: boolean): Range {
-  return backwards ? { after: Math.max(after, to - longestWalk), to } : { after, to: Math.min(to, after + longestWalk) }
-}
-
-type Source = (range: Range, backwards: boolean, size: number) => SqlStatement
-
-/** How to find what was asked for, and whether that walks the log instead of using an index. */
-function sourceOf({ tenant, query = [], category, correlationId }: ReadAllOptions): readonly [Source, walks: boolean] {
-  const ofCategory = category === undefined ? literal('1') : inCategory(category)
-  const ordered = (from: SqlStatement, where: SqlStatement, { after, to }: Range, backwards: boolean, size: number) =>
-    fragment`SELECT ${literal(eventColumns)} FROM ${from} WHERE e.position > ${after} AND e.position <= ${to} AND ${where}
-      ORDER BY e.position ${literal(backwards ? 'DESC' : 'ASC')} LIMIT ${size}`
-
-  if (tenant !== undefined && correlationId === undefined && isByTags(query)) {
-    return [
-      (range, backwards, size) => {
-        const order = fragment` ORDER BY e.position ${literal(backwards ? 'DESC' : 'ASC')} LIMIT ${size}`
-        const items = query.map((item) => fragment`SELECT * FROM (${positionsOf(tenant, item, range, ofCategory)}${order})`)
-        return ordered(literal('dacapo_events e'), fragment`e.position IN (${join(items, ' UNION ')})`, range, backwards, size)
-      },
-      false,
-    ]
-  }
-  const conditions = [ofCategory, matchingAny(query)]
-  if (tenant !== undefined) conditions.push(fragment`e.tenant = ${tenant}`)
-  if (correlationId === undefined) {
-    const where = join(conditions, ' AND ')
-    return [(range, backwards, size) => ordered(literal('dacapo_events e NOT INDEXED'), where, range, backwards, size), isFiltered()]
-  }
-  const where = join([fragment`e.correlation_id = ${correlationId}`, ...conditions], ' AND ')
-  return [
-    (range, backwards, size) => ordered(literal('dacapo_events e INDEXED BY dacapo_events_correlation'), where, range, backwards, size),
-    false,
-  ]
-
-  function isFiltered(): boolean {
-    return tenant !== undefined || category !== undefined || query.length > 0
-  }
-}
-
-/** A category is the part before the first hyphen; the character after "-" is ".". */
-function inCategory(category: string): SqlStatement {
-  return fragment`e.stream >= ${`${category}-`} AND e.stream < ${`${category}.`}`
 }

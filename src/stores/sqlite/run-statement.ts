@@ -1,11 +1,10 @@
 /** Runs statements that users wrote, inside a transaction that is not theirs to end. */
-import { DefinitionError } from '../../core/errors.ts'
 import type { SqlStatement, SqlValue } from '../../core/sql.ts'
+import { assertWithin } from '../sql/assert-within.ts'
 import { textOf } from '../sql/fragment.ts'
 import type { Handle } from './handle.ts'
 import type { SqliteValue } from './sqlite-database.ts'
 
-const comments = /^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/|;)+/
 const notTheirs = /^(?:begin|commit|end|rollback|savepoint|release|attach|detach|pragma|vacuum)\b/i
 
 /** The text of a statement as SQLite writes parameters. */
@@ -18,9 +17,7 @@ export const sqliteText = (statement: SqlStatement): string => textOf(statement,
  */
 export function runStatement(handle: Handle, statement: SqlStatement): readonly Record<string, unknown>[] {
   const text = sqliteText(statement)
-  const word = notTheirs.exec(text.replace(comments, ''))?.[0]
-  if (word)
-    throw new DefinitionError(`A statement here may not be ${word.toUpperCase()}: the transaction and the connection belong to the store.`)
+  assertWithin(text, notTheirs)
   return handle.objects(text, ...statement.values.map(toSqlite))
 }
 

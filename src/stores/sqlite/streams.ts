@@ -5,11 +5,11 @@
  * commit touches, which costs appends to many streams a third of their speed.
  */
 import type { ListStreamsOptions, StreamInfo } from '../../core/event-store.ts'
-import type { SqlStatement } from '../../core/sql.ts'
-import { fragment, join } from '../sql/fragment.ts'
+import { streamNames } from '../sql/stream-names.ts'
+import { dialect } from './dialect.ts'
 import type { Handle } from './handle.ts'
-import { select } from './query-sql.ts'
 import { breath, type Read } from './read.ts'
+import { select } from './select.ts'
 
 /** How many names one statement walks: a bound on how long the event loop stands still. */
 const longestWalk = 5000
@@ -46,7 +46,8 @@ export async function listStreams(
   const found: StreamInfo[] = []
   for (let last = after; ; await breath()) {
     const names = await read((handle) => {
-      const walked = namesOf(handle, tenant, category, last, search === '' ? Math.min(limit - found.length, longestWalk) : longestWalk)
+      const count = search === '' ? Math.min(limit - found.length, longestWalk) : longestWalk
+      const walked = select(handle, streamNames(dialect, tenant, category, last, count)).map(([name]) => name as string)
       for (const name of walked) {
         if (found.length < limit && name.includes(search)) found.push(streamInfo(handle, tenant, name) as StreamInfo)
       }
@@ -55,26 +56,4 @@ export async function listStreams(
     last = names.at(-1)
     if (last === undefined || found.length >= limit) return found
   }
-}
-
-/** The next names of a tenant or of a category in it, each found by one step in the index, however many events it has. */
-function namesOf(
-  handle: Handle,
-  tenant: string,
-  category: string | undefined,
-  after: string | undefined,
-  count: number,
-): readonly string[] {
-  // The character after "-" is ".".
-  const inCategory = category === undefined ? [] : [fragment`stream >= ${`${category}-`}`, fragment`stream < ${`${category}.`}`]
-  const next = (...conditions: readonly SqlStatement[]) =>
-    fragment`SELECT stream FROM dacapo_events WHERE ${join([fragment`tenant = ${tenant}`, ...inCategory, ...conditions], ' AND ')} ORDER BY stream LIMIT 1`
-  const first = after === undefined ? next() : next(fragment`stream > ${after}`)
-  const rows = select(
-    handle,
-    fragment`WITH RECURSIVE names (name) AS (
-        SELECT (${first}) UNION ALL SELECT (${next(fragment`stream > name`)}) FROM names WHERE name IS NOT NULL
-      ) SELECT name FROM names WHERE name IS NOT NULL LIMIT ${count}`,
-  )
-  return rows.map(([name]) => name as string)
 }

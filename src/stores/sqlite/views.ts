@@ -1,10 +1,12 @@
 /** Views in SQLite. */
 import type { IndexType } from '../../core/projection.ts'
 import type { BuiltRow, ViewDefinition, ViewStore } from '../../core/view-store.ts'
+import { listStatement } from '../sql/view-question.ts'
+import { dialect } from './dialect.ts'
 import type { Handle } from './handle.ts'
-import { select } from './query-sql.ts'
 import { type Read, readAll } from './read.ts'
-import { createIndex, indexName, listStatement } from './view-sql.ts'
+import { select } from './select.ts'
+import { createIndex, indexName } from './view-indexes.ts'
 
 /** A write transaction that is open over awaits. */
 export interface OpenTransaction {
@@ -19,7 +21,7 @@ export function viewStore(read: Read, begin: () => Promise<OpenTransaction>): Vi
     get: (tenant, view, key) => read((handle) => getRow(handle, tenant, view, key)),
     list: (tenant, definition, question) =>
       read((handle) =>
-        select(handle, listStatement(tenant, definition, question)).map(([key, row, rowVersion]) => ({
+        select(handle, listStatement(dialect, tenant, definition, question)).map(([key, row, rowVersion]) => ({
           key: key as string,
           row: row as string,
           rowVersion: rowVersion as number,

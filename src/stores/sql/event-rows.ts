@@ -1,28 +1,19 @@
 /** From columns to events. */
-import type { StoredEvent } from '../../core/stored-event.ts'
-import type { Row } from './handle.ts'
+import { noTags, type StoredEvent } from '../../core/stored-event.ts'
 
 /** The columns that differ within a stream, in the order in which `toEvent` takes them. */
-export const columnsInStream = [
-  'position',
-  'version',
-  'id',
-  'type',
-  'schema_version',
-  'data',
-  'metadata',
-  'tags',
-  'recorded_at',
-  'occurred_at',
-]
-  .map((column) => `e.${column}`)
-  .join(', ')
+export const columnsInStream =
+  'e.position, e.version, e.id, e.type, e.schema_version, e.data, e.metadata, e.tags, e.recorded_at, e.occurred_at'
 
 /** All columns of an event. */
 export const eventColumns = `${columnsInStream}, e.tenant, e.stream`
 
-/** An event from its columns; whoever reads a stream knows the last two. */
-export function toEvent(row: Row, tenant?: string, stream?: string): StoredEvent {
+/**
+ * An event from its columns; whoever reads a stream knows the last two.
+ *
+ * One that still waits for its position, in a transaction that is open, has no time either: both are 0.
+ */
+export function toEvent(row: readonly unknown[], tenant?: string, stream?: string): StoredEvent {
   const [position, version, id, type, schemaVersion, data, metadata, tags, recordedAt, occurredAt] = row as EventRow
   const event = {
     id,
@@ -30,20 +21,18 @@ export function toEvent(row: Row, tenant?: string, stream?: string): StoredEvent
     schemaVersion,
     data,
     metadata,
-    tags: tags === null ? none : JSON.parse(tags),
+    tags: tags === null ? noTags : JSON.parse(tags),
     tenant: tenant ?? (row as EventRow)[10],
     stream: stream ?? (row as EventRow)[11],
     version,
-    position,
-    recordedAt,
+    position: position ?? 0,
+    recordedAt: recordedAt ?? 0,
   }
   return occurredAt === null ? event : { ...event, occurredAt }
 }
 
-const none: readonly string[] = Object.freeze([])
-
 type EventRow = readonly [
-  position: number,
+  position: number | null,
   version: number,
   id: string,
   type: string,
@@ -51,7 +40,7 @@ type EventRow = readonly [
   data: string,
   metadata: string,
   tags: string | null,
-  recordedAt: number,
+  recordedAt: number | null,
   occurredAt: number | null,
   tenant: string,
   stream: string,
