@@ -63,14 +63,15 @@ export async function* readAll(context: ReadContext, options: ReadAllOptions = {
   let left = options.limit ?? Number.POSITIVE_INFINITY
   // The head comes first, in a statement of its own: what is committed after it is above it, and left for the next look.
   let head = 0
-  const source = logSource(dialectOf(schema), options, longestWalk)
+  const source = logSource(dialectOf(schema), options)
+  let walk = pageSize
   while (left > 0) {
     if (after >= Math.min(to, head)) {
       head = await read((client) => headOf(client, schema, now()))
       if (after >= Math.min(to, head)) return
     }
     const last = Math.min(to, head)
-    const range = source.piece({ after, to: last })
+    const range = source.piece({ after, to: last }, walk)
     const size = Math.min(pageSize, left)
     const rows = await read((client) => select(client, source.page(range, size)))
     const events = rows.map((row) => toEvent(row))
@@ -78,9 +79,19 @@ export async function* readAll(context: ReadContext, options: ReadAllOptions = {
     const position = end?.position ?? (backwards ? range.after + 1 : range.to)
     yield { events, position }
     left -= events.length
+    walk = nextWalk(backwards ? range.to - position + 1 : position - range.after, events.length, pageSize)
     if (backwards) to = position - 1
     else after = position
   }
+}
+
+/**
+ * How many positions are likely to hold a page, going by the last one. Asked for no more than that, PostgreSQL has no bad plan to choose: on
+ * a table that was never analysed it would sort everything up to the head for each page.
+ */
+function nextWalk(walked: number, found: number, pageSize: number): number {
+  const likely = Math.min((walked * pageSize) / Math.max(found, 1), walked * 4)
+  return Math.ceil(Math.min(Math.max(likely, pageSize), longestWalk))
 }
 
 /** Position of the newest event, once everything committed has one. */

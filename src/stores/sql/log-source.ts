@@ -10,12 +10,12 @@ import { hasTags, matchingAny, positionsOf, type Range } from './query-sql.ts'
 export interface LogSource {
   /** The first `size` events of a range that match, all columns. */
   page(range: Range, size: number): SqlStatement
-  /** How much of a range one statement should look at: all of it where an index leads, else a piece of it. */
-  piece(range: Range): Range
+  /** How much of a range one statement should look at: all of it where an index leads, else at most so many positions. */
+  piece(range: Range, longestWalk: number): Range
 }
 
-/** @param longestWalk  how many positions one statement may walk where no index leads. */
-export function logSource(dialect: Dialect, options: ReadAllOptions, longestWalk: number): LogSource {
+/** The way to find what is asked for. */
+export function logSource(dialect: Dialect, options: ReadAllOptions): LogSource {
   const { tenant, query = [], category, correlationId, backwards = false } = options
   const direction = literal(backwards ? 'DESC' : 'ASC')
   const conditions = [
@@ -42,12 +42,11 @@ export function logSource(dialect: Dialect, options: ReadAllOptions, longestWalk
     }
   }
   const where = [...conditions, matchingAny(dialect, query)]
-  const walks = correlationId === undefined && (conditions.length > 0 || query.length > 0)
   const from = correlationId === undefined ? dialect.eventsByPosition : dialect.eventsByCorrelation
   return {
     page: (range, size) => ordered(from, where, range, size),
-    piece({ after, to }) {
-      if (!walks) return { after, to }
+    piece({ after, to }, longestWalk) {
+      if (correlationId !== undefined) return { after, to }
       return backwards ? { after: Math.max(after, to - longestWalk), to } : { after, to: Math.min(to, after + longestWalk) }
     },
   }

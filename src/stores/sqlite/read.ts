@@ -66,8 +66,8 @@ function readPage(handle: Handle, options: ReadAllOptions, asked: Range, size: n
   // The head comes first: what is committed between the two statements is above it, and left for the next page.
   const head = Math.min(asked.to, headOf(handle))
   if (asked.after >= head) return undefined
-  const source = logSource(dialect, options, longestWalk)
-  const range = source.piece({ after: asked.after, to: head })
+  const source = logSource(dialect, options)
+  const range = source.piece({ after: asked.after, to: head }, longestWalk)
   const rows = select(handle, source.page(range, size))
   const events = rows.map((row) => toEvent(row))
   const last = events.length === size ? events.at(-1) : undefined

@@ -2,7 +2,7 @@
  * Streams are where their events are: nothing else is kept of them.
  *
  * The index by stream and version answers all of it. A row for each stream would be one more page to write for each stream that a
- * commit touches, which costs appends to many streams a third of their speed.
+ * commit touches, and appends to many streams would be clearly slower.
  */
 import type { ListStreamsOptions, StreamInfo } from '../../core/event-store.ts'
 import { streamNames } from '../sql/stream-names.ts'
