@@ -10,7 +10,7 @@ export const budgets = {
 
   /** Bytes of an entry of the package with everything it exports and imports, bundled, minified and gzipped. */
   bundleBytes: {
-    dacapo: 31_500,
+    dacapo: 33_000,
     'dacapo/sqlite': 20_000,
     'dacapo/postgres': 26_500,
     /** It carries the whole store contract. Meant for tests, where size matters little. */
@@ -25,7 +25,7 @@ export const budgets = {
   appBundleBytes: 25_000,
 
   /** Bytes of all files of the installed package: the built code, its declarations, their source maps, and the sources. */
-  unpackedBytes: 2_700_000,
+  unpackedBytes: 3_200_000,
 
   /** Bytes of heap per stream of an aggregate with a small state, the bank's account, after a full garbage collection. */
   heapPerAggregate: {

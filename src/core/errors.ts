@@ -28,6 +28,8 @@ export const errorCodes = {
   ES_CORRUPT_STREAM: 'the stored events of a stream do not follow each other',
   ES_CLOCK_DRIFT: 'the clock is more than 60 seconds away from the newest stored event',
   ES_SQL: 'a statement of your own failed',
+  ES_LEASE_LOST: 'somebody else has taken this part of a subscription over',
+  ES_RECORD_CONFLICT: 'a record was changed by somebody else',
   ES_STORE_UNAVAILABLE: 'the store could not be reached or written',
   ES_STORE_FORMAT: 'what is there is not a store that this version can open',
   ES_UNSUPPORTED: 'the store, or this version, cannot do it',
@@ -317,6 +319,25 @@ export class StoreFormatError extends DacapoError {
   constructor(store: string, message: string, options: { readonly cause?: unknown } = {}) {
     super('ES_STORE_FORMAT', message, options)
     this.store = store
+  }
+}
+
+/** Somebody else works on this part of a subscription now: nothing of the work was written. */
+export class LeaseLostError extends DacapoError {
+  readonly subscription: string
+  readonly part: string
+
+  constructor(subscription: string, part: string) {
+    super('ES_LEASE_LOST', `Part ${part} of subscription ${subscription} belongs to somebody else by now: nothing of the work was written.`)
+    this.subscription = subscription
+    this.part = part
+  }
+}
+
+/** A record was changed since it was read: nothing of the work was written. */
+export class RecordConflictError extends DacapoError {
+  constructor(kind: string, key: string) {
+    super('ES_RECORD_CONFLICT', `The ${kind} ${JSON.stringify(key)} was changed by somebody else: read it again.`, { retryable: true })
   }
 }
 

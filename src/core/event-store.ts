@@ -10,6 +10,7 @@ import type { SnapshotStore } from './snapshot-store.ts'
 import type { ProjectionStatement, SqlStatement } from './sql.ts'
 import type { EventToAppend, LogPage, StoredEvent } from './stored-event.ts'
 import type { ViewStore, ViewWrite } from './view-store.ts'
+import type { WorkStore } from './work-store.ts'
 
 /** Facts about a store; the contract checks them. What a store cannot do is a compile error or an error at start. */
 export interface Capabilities {
@@ -217,6 +218,7 @@ export interface EventStore<C extends Capabilities = Capabilities> {
 
   readonly views: ViewStore
   readonly snapshots: SnapshotStore
+  readonly work: WorkStore
 
   /** Runs work in one transaction: committed when it resolves, undone when it rejects. Capability `transactions`. */
   transaction?<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>

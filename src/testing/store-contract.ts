@@ -34,6 +34,7 @@ import { appendUnrelated } from './contract/unrelated.ts'
 import { viewCases } from './contract/views.ts'
 import { viewListCases } from './contract/views-list.ts'
 import { viewRebuildCases } from './contract/views-rebuild.ts'
+import { workCases } from './contract/work.ts'
 
 /** Every case, part by part. */
 export const storeContract: readonly ContractCase[] = [
@@ -57,6 +58,7 @@ export const storeContract: readonly ContractCase[] = [
   ...viewRebuildCases,
   ...idempotencyCases,
   ...tenantCases,
+  ...workCases,
   ...capabilityCases,
 ]
 

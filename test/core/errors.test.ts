@@ -34,6 +34,8 @@ const each: readonly (readonly [error: errors.DacapoError, code: errors.ErrorCod
   [new errors.SqlError(new Error('syntax')), 'ES_SQL', false],
   [new errors.StoreUnavailableError('sqlite', 'busy'), 'ES_STORE_UNAVAILABLE', true],
   [new errors.StoreFormatError('sqlite', 'too new'), 'ES_STORE_FORMAT', false],
+  [new errors.LeaseLostError('send-receipt', '0'), 'ES_LEASE_LOST', false],
+  [new errors.RecordConflictError('dead-letter', '7'), 'ES_RECORD_CONFLICT', true],
   [new errors.UnsupportedError('no sql'), 'ES_UNSUPPORTED', false],
   [new errors.DriverMissingError('pg', 'npm i pg'), 'ES_DRIVER_MISSING', false],
   [new errors.NestedTransactionError('execute'), 'ES_NESTED_TRANSACTION', false],

@@ -13,6 +13,7 @@ import { readAll, readStream } from './read.ts'
 import { snapshotStore } from './snapshots.ts'
 import { infoOf, runTransaction } from './transaction.ts'
 import { viewStore } from './views.ts'
+import { workStore } from './work.ts'
 
 /** What the memory store can do. */
 export interface MemoryCapabilities {
@@ -105,6 +106,7 @@ export function memory({ clock = { now: Date.now } }: MemoryOptions = {}): Event
       }),
     views: viewStore(state, writers),
     snapshots,
+    work: workStore(state, writers),
     transaction: (work) => alone(() => runTransaction(committed, now, snapshots, work)),
     async migrate() {
       assertOpen()

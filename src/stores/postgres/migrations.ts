@@ -10,6 +10,7 @@
  */
 import type { SchemaStep } from '../../core/store-schema.ts'
 import { appendFunctions } from './append-functions.ts'
+import { workSchema } from './work-schema.ts'
 
 /** What differs from schema to schema. */
 export interface SchemaChoice {
@@ -29,7 +30,10 @@ export interface Migration {
 /** The steps for one schema. */
 export function migrationsFor({ schemaName, partitions }: SchemaChoice): readonly Migration[] {
   const schema = `"${schemaName}"`
-  return [{ id: 1, name: 'store', up: `${tables(schema, partitions)}\n${appendFunctions(schema)}` }]
+  return [
+    { id: 1, name: 'store', up: `${tables(schema, partitions)}\n${appendFunctions(schema)}` },
+    { id: 2, name: 'work', up: workSchema(schema) },
+  ]
 }
 
 /** Only one process at a time migrates a schema; the lock ends with the transaction, so it also does behind a pooler. */
@@ -66,7 +70,7 @@ COMMIT;
 `,
       down: `${title}, taken back
 --
--- THIS DESTROYS EVERY EVENT of the store, and with them everything that was made of them. Only a backup brings them back.
+${lossOf(id)}
 -- It stops at whatever else depends on these tables. The schema itself stays, because it may hold tables of others.
 BEGIN;
 ${migrationLock(choice)}
@@ -78,13 +82,22 @@ COMMIT;
   })
 }
 
+/** What is gone when a step is taken back. */
+function lossOf(id: number): string {
+  return id === 1
+    ? '-- THIS DESTROYS EVERY EVENT of the store, and with them everything that was made of them. Only a backup brings them back.'
+    : '-- This destroys what its tables hold; the events stay.'
+}
+
 /** Drops what a step creates; partitions, indexes and triggers go with their tables. */
 function undoOf(up: string): string {
   const made = (pattern: RegExp) => [...up.matchAll(pattern)].map(([, name]) => name as string)
   return [
+    // Functions that give back rows of a table depend on it; triggers that go with their tables depend on functions.
+    ...made(/^CREATE FUNCTION ([^\s(]+)[^\n]* RETURNS SETOF /gm).map((name) => `DROP FUNCTION ${name};`),
     ...made(/^CREATE TABLE (\S+) \(/gm).map((name) => `DROP TABLE ${name};`),
     ...made(/^CREATE SEQUENCE ([^\s;]+)/gm).map((name) => `DROP SEQUENCE ${name};`),
-    ...made(/^CREATE FUNCTION ([^\s(]+)/gm).map((name) => `DROP FUNCTION ${name};`),
+    ...made(/^CREATE FUNCTION ([^\s(]+)(?![^\n]* RETURNS SETOF )/gm).map((name) => `DROP FUNCTION ${name};`),
   ].join('\n')
 }
 

@@ -18,6 +18,7 @@ import { snapshotStore } from './snapshots.ts'
 import { listStreams, streamInfo } from './streams.ts'
 import { storeTransaction } from './transaction.ts'
 import { viewStore } from './views.ts'
+import { workStore } from './work.ts'
 
 /** What the PostgreSQL store can do. */
 export interface PostgresCapabilities {
@@ -118,6 +119,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
     },
     views: viewStore(reads, inTransaction),
     snapshots: snapshotStore(schema, read),
+    work: workStore(schema, read),
 
     async transaction(work) {
       const result = await inTransaction(async (client) => {

@@ -99,6 +99,42 @@ export const migrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    id: 2,
+    name: 'work',
+    up: `
+      -- The processes that work on subscriptions.
+      CREATE TABLE dacapo_owners (
+        owner TEXT PRIMARY KEY,
+        beat INTEGER NOT NULL,
+        about TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE dacapo_parts (
+        subscription TEXT NOT NULL,
+        part TEXT NOT NULL,
+        owner TEXT,
+        epoch INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        PRIMARY KEY (subscription, part)
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE dacapo_records (
+        kind TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        tenant TEXT NOT NULL,
+        key TEXT NOT NULL,
+        slot INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        due_at INTEGER,
+        body TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        PRIMARY KEY (kind, owner, tenant, key)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX dacapo_records_due ON dacapo_records (kind, owner, due_at) WHERE due_at IS NOT NULL;
+    `,
+  },
 ]
 
 /** The table in which the steps are noted down. */
@@ -125,7 +161,7 @@ COMMIT;
 `,
     down: `${title}, taken back
 --
--- THIS DESTROYS EVERY EVENT of the store, and with them everything that was made of them. Only a backup brings them back.
+${lossOf(id)}
 BEGIN IMMEDIATE;
 ${undoOf(up)}
 ${id === 1 ? 'DROP TABLE dacapo_migrations;' : `DELETE FROM dacapo_migrations WHERE id = ${id};`}
@@ -133,6 +169,13 @@ COMMIT;
 `,
   }
 })
+
+/** What is gone when a step is taken back. */
+function lossOf(id: number): string {
+  return id === 1
+    ? '-- THIS DESTROYS EVERY EVENT of the store, and with them everything that was made of them. Only a backup brings them back.'
+    : '-- This destroys what its tables hold; the events stay.'
+}
 
 /** Drops what a step creates; indexes and triggers go with their tables. */
 function undoOf(up: string): string {

@@ -6,7 +6,7 @@ import { remembered } from './accept.ts'
 import { append } from './append.ts'
 import { type Connections, openConnections } from './connections.ts'
 import { storeError } from './driver-errors.ts'
-import { groupCommit } from './group-commit.ts'
+import { type GroupCommit, groupCommit } from './group-commit.ts'
 import { lifetime } from './lifetime.ts'
 import { type SqliteOptions, settingsOf } from './options.ts'
 import { assertDatabase, ownClient } from './own-client.ts'
@@ -18,6 +18,7 @@ import { listStreams, streamInfo } from './streams.ts'
 import { storeTransaction } from './transaction.ts'
 import { type OpenTransaction, viewStore } from './views.ts'
 import { waitForLock } from './wait-for-lock.ts'
+import { workStore } from './work.ts'
 import { inTime, takeTurn } from './write-turn.ts'
 
 /** What the SQLite store can do. A database in memory is gone with the process, and is one process's own. */
@@ -110,7 +111,7 @@ export function sqlite(source: string | SqliteDatabase, options: SqliteOptions =
   }
 
   const views = viewStore(read, async () => begin(await life.open()))
-  const snapshots = snapshotStore(read, { submit: (work) => write(() => commit.submit(work)) })
+  const lifelong: GroupCommit = { submit: (work) => write(() => commit.submit(work)) }
 
   return {
     name: 'sqlite',
@@ -145,7 +146,8 @@ export function sqlite(source: string | SqliteDatabase, options: SqliteOptions =
     },
 
     views: { ...views, rebuild: (definition, build) => write(() => views.rebuild(definition, build)) },
-    snapshots,
+    snapshots: snapshotStore(read, lifelong),
+    work: workStore(read, lifelong),
 
     transaction: (work) =>
       write(async (connections) => {

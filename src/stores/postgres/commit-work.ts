@@ -1,0 +1,177 @@
+/**
+ * Commits work: what waits when the last commit has ended goes into the next one, in one round trip and without a timer.
+ *
+ * The function writes all of it, or nothing and names who cannot be written; the others go on without those. Work with statements of
+ * the user's own goes alone, in a transaction of its own.
+ */
+import { DacapoError, LeaseLostError, ProjectionFailedError, RecordConflictError } from '../../core/errors.ts'
+import type { ProjectionStatement } from '../../core/sql.ts'
+import type { Work, WorkResult, WorkStore } from '../../core/work-store.ts'
+import { commit } from './commit.ts'
+import { isConstraint, isPassing, isRefusal, storeError } from './driver-errors.ts'
+import { firstOf, type PgClient, rowsOf } from './pg.ts'
+import type { Read } from './read.ts'
+import { runStatement } from './run-statement.ts'
+
+interface Waiting {
+  readonly work: Work
+  readonly resolve: (result: WorkResult) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Bounds on one commit, so that it takes no longer than others can wait. */
+const most = { works: 1000, writes: 10_000 } as const
+
+/** @param use  lends a connection. */
+export function workCommits(schema: string, use: Read): WorkStore['commit'] {
+  const queue: Waiting[] = []
+  let flushing = false
+
+  async function flush(): Promise<void> {
+    flushing = true
+    while (queue.length > 0) {
+      const batch = takeBatch(queue)
+      try {
+        await use((client) => write(client, batch))
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+    flushing = false
+  }
+
+  async function write(client: PgClient, batch: readonly Waiting[]): Promise<void> {
+    const [first] = batch
+    if (first && hasStatements(first.work)) {
+      first.resolve(await withStatements(client, schema, first.work))
+      return
+    }
+    let left = batch
+    while (left.length > 0) {
+      const refusals = await commitTogether(
+        client,
+        schema,
+        left.map(({ work }) => work),
+      )
+      if (refusals.size === 0) {
+        for (const { resolve } of left) resolve({ kind: 'done' })
+        return
+      }
+      for (const [i, error] of refusals) left[i]?.resolve({ kind: 'refused', error })
+      left = left.filter((_, i) => !refusals.has(i))
+    }
+  }
+
+  return (works) =>
+    Promise.all(
+      works.map(
+        (work) =>
+          new Promise<WorkResult>((resolve, reject) => {
+            queue.push({ work, resolve, reject })
+            if (!flushing) void flush()
+          }),
+      ),
+    )
+}
+
+const hasStatements = ({ statements = [] }: Work): boolean => statements.length > 0
+
+/** From the front of the queue: what fits into one commit and names nothing twice. */
+function takeBatch(queue: Waiting[]): readonly Waiting[] {
+  const names = new Set<string>()
+  let count = 0
+  for (const { work } of queue) {
+    if (count > 0 && (hasStatements(work) || count >= most.works || names.size >= most.writes)) break
+    const own = namesOf(work)
+    if (own.some((name) => names.has(name))) break
+    for (const name of own) names.add(name)
+    count++
+    if (hasStatements(work)) break
+  }
+  return queue.splice(0, count)
+}
+
+const namesOf = ({ steps = [], records = [], rows = [] }: Work): readonly string[] => [
+  ...steps.map(({ subscription, part }) => `p ${subscription} ${part}`),
+  ...records.map(({ kind, owner, tenant, key }) => `r ${kind} ${owner} ${tenant}\n${key}`),
+  ...rows.map(({ tenant, view, key }) => `v ${view} ${tenant}\n${key}`),
+]
+
+/** The refusals by the number of their work; with any, nothing was written. */
+async function commitTogether(client: PgClient, schema: string, works: readonly Work[]): Promise<ReadonlyMap<number, DacapoError>> {
+  const steps = works.flatMap((work, i) => (work.steps ?? []).map((step) => ({ ...step, work: i + 1 })))
+  const records = works.flatMap((work, i) => (work.records ?? []).map((record) => ({ ...record, work: i + 1 })))
+  const rows = works.flatMap((work) => work.rows ?? [])
+  const columns = [
+    steps.map(({ subscription }) => subscription),
+    steps.map(({ part }) => part),
+    steps.map(({ epoch }) => epoch),
+    steps.map(({ position }) => position ?? null),
+    steps.map(({ state }) => state ?? null),
+    steps.map(({ work }) => work),
+    records.map(({ kind }) => kind),
+    records.map(({ owner }) => owner),
+    records.map(({ tenant }) => tenant),
+    records.map(({ key }) => key),
+    records.map(({ slot }) => slot),
+    records.map(({ status }) => status),
+    records.map(({ dueAt }) => dueAt),
+    records.map(({ body }) => body),
+    records.map(({ expectedRevision }) => expectedRevision ?? null),
+    records.map(({ work }) => work),
+    rows.map(({ tenant }) => tenant),
+    rows.map(({ view }) => view),
+    rows.map(({ key }) => key),
+    rows.map(({ row }) => row),
+  ]
+  const parameters = columns.map((_, i) => `$${i + 1}`).join(', ')
+  const answer = await firstOf(
+    client,
+    `SELECT array_to_json(lost), array_to_json(changed) FROM ${schema}.commit_work(${parameters})`,
+    columns,
+  )
+  const [lost, changed] = (answer ?? []).map((numbers) => new Set<number>(JSON.parse((numbers as string | null) ?? '[]')))
+  return refusalsOf(works, lost, changed)
+}
+
+function refusalsOf(works: readonly Work[], lost = new Set<number>(), changed = new Set<number>()): ReadonlyMap<number, DacapoError> {
+  const refusals = new Map<number, DacapoError>()
+  works.forEach(({ steps = [], records = [] }, i) => {
+    const [step] = steps
+    const record = records.find(({ expectedRevision }) => expectedRevision !== undefined)
+    if (step && lost.has(i + 1)) refusals.set(i, new LeaseLostError(step.subscription, step.part))
+    else if (record && changed.has(i + 1)) refusals.set(i, new RecordConflictError(record.kind, record.key))
+  })
+  return refusals
+}
+
+/** In a transaction that is open over several round trips, so it goes alone. */
+async function withStatements(client: PgClient, schema: string, work: Work): Promise<WorkResult> {
+  await rowsOf(client, 'BEGIN ISOLATION LEVEL READ COMMITTED')
+  try {
+    const [refusal] = (await commitTogether(client, schema, [work])).values()
+    if (!refusal) await runStatements(client, work)
+    if (refusal) await rowsOf(client, 'ROLLBACK')
+    else await commit(client)
+    return refusal ? { kind: 'refused', error: refusal } : { kind: 'done' }
+  } catch (error) {
+    await rowsOf(client, 'ROLLBACK').catch(() => {}) // a connection that is gone has rolled back by itself, and is not used again
+    if (DacapoError.is(error)) return { kind: 'refused', error }
+    if (isConstraint(error)) return { kind: 'refused', error: failureOf(work.statements?.at(-1), error) } // checked at the end only
+    throw storeError(error)
+  }
+}
+
+async function runStatements(client: PgClient, { statements = [] }: Work): Promise<void> {
+  for (const statement of statements) {
+    try {
+      await runStatement(client, statement)
+    } catch (error) {
+      if (!DacapoError.is(error) && (!isRefusal(error) || isPassing(error))) throw error
+      throw failureOf(statement, error)
+    }
+  }
+}
+
+const failureOf = (statement: ProjectionStatement | undefined, error: unknown): ProjectionFailedError =>
+  new ProjectionFailedError(statement?.owner?.projection ?? 'of tables', statement?.owner?.eventType ?? 'an event', error)
