@@ -1,8 +1,7 @@
 /** One run in a process of its own, so that nobody inherits a heap, a cache or optimised code. Talks to `run.ts`. */
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { dropDatabases, type Place, removeFolder, siteOf } from './place.ts'
 import { open } from './systems/open.ts'
-import type { Opening, System } from './systems/system.ts'
+import type { Opening } from './systems/system.ts'
 import { workloads } from './workloads/all.ts'
 import type { Load, Sample } from './workloads/workload.ts'
 
@@ -10,10 +9,15 @@ import type { Load, Sample } from './workloads/workload.ts'
 export interface Task {
   readonly workload: string
   readonly phase: 'prepare' | 'measure'
-  /** For the files of the stores; what is prepared is found there again. */
-  readonly folder: string
-  readonly opening: Omit<Opening, 'file'>
+  /** What is prepared is found there again. */
+  readonly place: Place
+  readonly opening: Omit<Opening, 'at'>
   readonly load: Load
+}
+
+/** How far it is, said now and then by those who take long. */
+export interface Told {
+  readonly told: string
 }
 
 /** What came of it. */
@@ -22,8 +26,8 @@ export type Answer = { readonly durability: string; readonly sample?: Sample } |
 process.once('message', async (task: Task) => {
   // Whoever has started it is gone, maybe killed: nobody else would clean up.
   process.once('disconnect', () => {
-    rmSync(task.folder, { recursive: true, force: true })
-    process.exit(1)
+    removeFolder(task.place.folder)
+    dropDatabases(task.place).finally(() => process.exit(1))
   })
   let answer: Answer
   try {
@@ -34,20 +38,23 @@ process.once('message', async (task: Task) => {
   process.send?.(answer, () => process.exit(0))
 })
 
-async function perform({ workload: name, phase, folder, opening, load }: Task): Promise<Answer> {
+const tell = (told: string) => void process.send?.({ told } satisfies Told)
+
+async function perform({ workload: name, phase, place, opening, load }: Task): Promise<Answer> {
   const workload = workloads.find((one) => one.name === name)
   if (!workload) throw new Error(`There is no workload ${name}.`)
   let opened = 0
   let durability = ''
   const openStore = async () => {
-    const file = join(folder, workload.prepare ? 'prepared.db' : `${++opened}.db`)
-    const system = Object.assign(await open(load.system, { ...opening, file }), { file })
+    const site = await siteOf(place, workload.prepare ? 'prepared' : `${++opened}`, phase === 'measure' && workload.prepare !== undefined)
+    const system = await open(load.system, { ...opening, at: site.at })
     durability = system.durability
-    return system
+    return Object.assign(system, site)
   }
-  if (phase === 'measure') return { sample: await workload.measure(openStore, load), durability }
-  const system: System = await openStore()
+  if (phase === 'measure') return { sample: await workload.measure(openStore, load, tell), durability }
+  const system = await openStore()
   await workload.prepare?.(system)
+  await system.settle()
   await system.close()
   return { durability }
 }

@@ -11,16 +11,25 @@ import { help, type Options, readOptions } from './options.ts'
 import { installPeers } from './peers.ts'
 import { showProgress } from './progress.ts'
 import type { Result, Tally } from './result.ts'
+import { endRuns } from './run.ts'
+import { benchServer, endServer } from './server.ts'
 import { peerNames } from './systems/system.ts'
 import { oneLine, table } from './table.ts'
 
-// An exit, not an end: what run.ts has started and written is removed then.
+// An exit, not an end: what run.ts has started and written is removed then, and what is on a server before.
 for (const [name, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGHUP', 129],
 ] as const)
-  process.once(name, () => process.exit(code))
+  process.once(name, async () => {
+    try {
+      await endRuns()
+      await endServer()
+    } finally {
+      process.exit(code)
+    }
+  })
 
 try {
   process.exitCode = await main(readOptions(process.argv.slice(2)))
@@ -42,7 +51,8 @@ async function main(options: Options): Promise<number> {
   const progress = showProgress(chosen.reduce((sum, { store, workload }) => sum + lengthOf(workload, store, options), 0))
   process.once('exit', progress.stop) // which gives the terminal its cursor back
   const circumstances = { machine: machine(), date: new Date().toISOString().slice(0, 10) }
-  const measuring: Measuring = { plan: options, circumstances, progress, done: new Map() }
+  const server = chosen.some(({ store }) => store === 'postgres') ? await benchServer() : undefined
+  const measuring: Measuring = { plan: options, circumstances, progress, server, done: new Map() }
   const results: Result[] = []
   for (const { store, workload } of chosen) {
     const result = await measure(workload, store, measuring)
@@ -52,6 +62,7 @@ async function main(options: Options): Promise<number> {
     if (options.json) writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`)
   }
   progress.stop()
+  await endServer()
   console.log(table(results))
   return [...measuring.done.values()].flat().some(dacapoFailed) ? 1 : 0
 }
