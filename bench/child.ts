@@ -1,5 +1,5 @@
 /** One run in a process of its own, so that nobody inherits a heap, a cache or optimised code. Talks to `run.ts`. */
-import { dropDatabases, type Place, removeFolder, siteOf } from './place.ts'
+import { dropDatabases, type Place, removeFolder, type Site, siteOf } from './place.ts'
 import { open } from './systems/open.ts'
 import type { Opening } from './systems/system.ts'
 import { workloads } from './workloads/all.ts'
@@ -24,10 +24,15 @@ export interface Told {
 export type Answer = { readonly durability: string; readonly sample?: Sample } | { readonly error: string }
 
 process.once('message', async (task: Task) => {
-  // Whoever has started it is gone, maybe killed: nobody else would clean up.
-  process.once('disconnect', () => {
-    removeFolder(task.place.folder)
-    dropDatabases(task.place).finally(() => process.exit(1))
+  // Whoever has started it has left, or was killed: nobody else would clean up.
+  process.once('disconnect', async () => {
+    try {
+      removeFolder(task.place.folder)
+      await site // a database that is only being made could not be dropped
+      await dropDatabases(task.place)
+    } finally {
+      process.exit(1)
+    }
   })
   let answer: Answer
   try {
@@ -38,6 +43,8 @@ process.once('message', async (task: Task) => {
   process.send?.(answer, () => process.exit(0))
 })
 
+let site: Promise<Site> | undefined
+
 const tell = (told: string) => void process.send?.({ told } satisfies Told)
 
 async function perform({ workload: name, phase, place, opening, load }: Task): Promise<Answer> {
@@ -46,10 +53,10 @@ async function perform({ workload: name, phase, place, opening, load }: Task): P
   let opened = 0
   let durability = ''
   const openStore = async () => {
-    const site = await siteOf(place, workload.prepare ? 'prepared' : `${++opened}`, phase === 'measure' && workload.prepare !== undefined)
-    const system = await open(load.system, { ...opening, at: site.at })
+    site = siteOf(place, workload.prepare ? 'prepared' : `${++opened}`, phase === 'measure' && workload.prepare !== undefined)
+    const system = await open(load.system, { ...opening, at: (await site).at })
     durability = system.durability
-    return Object.assign(system, site)
+    return Object.assign(system, await site)
   }
   if (phase === 'measure') return { sample: await workload.measure(openStore, load, tell), durability }
   const system = await openStore()

@@ -1,7 +1,9 @@
 /** Starts a process for a run and waits for its answer, but not for ever. */
 import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
 import type { Answer, Task, Told } from './child.ts'
 import { dropDatabases, type Place, removeFolder } from './place.ts'
 
@@ -31,8 +33,15 @@ export async function removePlace(place: Place): Promise<void> {
 /** Before this process is ended from outside: a server that is not ours keeps its databases until somebody drops them. */
 export async function endRuns(): Promise<void> {
   ended = true
-  for (const child of children) child.kill('SIGKILL')
+  await Promise.all([...children].map(letGo))
   for (const place of places) await removePlace(place)
+}
+
+/** It removes what it is at work on; if it does not come to that, it is too busy. */
+async function letGo(child: ChildProcess): Promise<void> {
+  if (child.connected) child.disconnect()
+  await Promise.race([once(child, 'close'), after(2000, undefined, { ref: false })])
+  child.kill('SIGKILL')
 }
 
 /** @param tell  hears how far a long run is. */
