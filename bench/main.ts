@@ -16,19 +16,16 @@ import { benchServer, endServer } from './server.ts'
 import { peerNames } from './systems/system.ts'
 import { oneLine, table } from './table.ts'
 
-// An exit, not an end: what run.ts has started and written is removed then, and what is on a server before.
+let ending = false
+// Some send a signal twice: the second one must not cut off what the first one has begun.
 for (const [name, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGHUP', 129],
 ] as const)
-  process.once(name, async () => {
-    try {
-      await endRuns()
-      await endServer()
-    } finally {
-      process.exit(code)
-    }
+  process.on(name, () => {
+    if (!ending) void end(code)
+    ending = true
   })
 
 try {
@@ -36,6 +33,17 @@ try {
 } catch (error) {
   console.error(`${error instanceof Error ? error.message : error}\n\n${help}`)
   process.exitCode = 1
+}
+
+/** What is on a server is removed first; everything else that run.ts has started and written is removed at the exit. */
+async function end(code: number): Promise<never> {
+  setTimeout(() => process.exit(code), 10_000) // should the server not answer
+  try {
+    await endRuns()
+    await endServer()
+  } finally {
+    process.exit(code)
+  }
 }
 
 async function main(options: Options): Promise<number> {
