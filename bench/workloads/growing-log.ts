@@ -59,7 +59,9 @@ function growing({ name, unit, store, events, quickEvents, rounds, from, readAft
         driven = plus(driven, part)
         rates.push((part.succeeded * load.perCall) / part.seconds)
         tell(`${there.toLocaleString('en')} events, ${told(rates.at(-1))} a second`)
-        if (readAfter.includes(tenth)) reads.push(`at ${there.toLocaleString('en')} events ${await timeReads(system, spread, there)}`)
+        if (!readAfter.includes(tenth)) continue
+        await system.settle()
+        reads.push(`at ${there.toLocaleString('en')} events ${await timeReads(system, spread, there)}`)
       }
       await system.close()
       if (driven.seconds > mostSeconds) throw new Error(`${driven.succeeded} calls in ${mostSeconds} s were too few; ${driven.reason}`)
