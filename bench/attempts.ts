@@ -14,7 +14,7 @@ export function attemptsOf(
   if (system === 'dacapo') return [base]
   if (system === 'raw') return [{ ...base, callers: 1, perCall: callers }]
   const alone = { ...base, callers: 1, oneConnection: system === 'emmett' && store === 'sqlite' }
-  if (!anyConcurrency) return [alone]
+  if (!anyConcurrency.includes(store)) return [alone]
   const attempts = [1, 8, callers > 1 ? callers : 64].map((count) => ({ ...base, callers: count }))
   return alone.oneConnection ? [alone, ...attempts] : attempts
 }

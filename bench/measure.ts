@@ -2,10 +2,12 @@
 import { type Attempt, attemptsOf, nameOf } from './attempts.ts'
 import type { Answer } from './child.ts'
 import type { Options } from './options.ts'
+import type { Place } from './place.ts'
 import type { Progress } from './progress.ts'
 import { type Circumstances, type Result, round, summary, type Tally } from './result.ts'
-import { makeFolder, removeFolder, run } from './run.ts'
-import type { StoreName, SystemName } from './systems/system.ts'
+import { makePlace, removePlace, run } from './run.ts'
+import type { BenchServer } from './server.ts'
+import { has, type StoreName, type SystemName } from './systems/system.ts'
 import type { Workload } from './workloads/workload.ts'
 
 /** What is to be measured, and what has been. */
@@ -13,6 +15,8 @@ export interface Measuring {
   readonly plan: Pick<Options, 'quick' | 'rounds' | 'systems' | 'workloads'>
   readonly circumstances: Circumstances
   readonly progress: Progress
+  /** Where anything is measured on one. */
+  readonly server: BenchServer | undefined
   /** By store and workload. */
   readonly done: Map<string, readonly Tally[]>
 }
@@ -24,8 +28,9 @@ export function lengthOf(workload: Workload, store: StoreName, plan: Measuring['
 
 export async function measure(workload: Workload, store: StoreName, measuring: Measuring): Promise<Result> {
   const { plan, circumstances, progress, done } = measuring
+  const server = store === 'postgres' ? measuring.server : undefined
   const tallies = talliesOf(workload, store, plan)
-  const runs = workload.prepare ? preparedRuns(workload) : freshRuns(workload)
+  const runs = workload.prepare ? preparedRuns(workload, server?.url) : freshRuns(workload, server?.url)
   try {
     // The systems take turns, so that a slow minute of the machine is everybody's.
     for (let turn = 1; turn <= roundsOf(workload, plan); turn++) {
@@ -36,19 +41,21 @@ export async function measure(workload: Workload, store: StoreName, measuring: M
           continue
         }
         progress.start(label)
-        count(tally, await runs.run(tally.attempt))
+        count(tally, await runs.run(tally.attempt, (told) => progress.tell(label, told)))
         const outcome = tally.error || `${round(tally.values.at(-1) as number).toLocaleString('en')} ${workload.unit}`
         progress.done(label, outcome, workload.weight)
       }
     }
   } finally {
-    runs.end()
+    await runs.end()
   }
   const borrowed = Object.entries(workload.sameAs).flatMap(([peer, name]) => {
-    return (done.get(`${store} ${name}`) ?? []).filter(({ attempt }) => attempt.system === peer)
+    if (tallies.some(({ attempt }) => attempt.system === peer)) return []
+    // What was said about them there need not be said again.
+    return (done.get(`${store} ${name}`) ?? []).filter(({ attempt }) => attempt.system === peer).map((tally) => ({ ...tally, remarks: [] }))
   })
   done.set(`${store} ${workload.name}`, [...tallies, ...borrowed])
-  const note = [workload.note, plan.quick ? 'a quick run' : ''].filter(Boolean).join('; ')
+  const note = [server?.name, workload.note, plan.quick ? 'a quick run' : ''].filter(Boolean).join('; ')
   return summary({ ...workload, note }, store, [...tallies, ...borrowed], circumstances)
 }
 
@@ -56,11 +63,12 @@ const roundsOf = ({ once }: Workload, { rounds }: Measuring['plan']) => (once ? 
 
 function talliesOf(workload: Workload, store: StoreName, { quick, systems, workloads }: Measuring['plan']): readonly Tally[] {
   const sameAs: Partial<Record<SystemName, string>> = workload.sameAs
-  const known = (system: SystemName) => workloads.some(({ name }) => name === sameAs[system])
+  const known = (system: SystemName) =>
+    workloads.some(({ name, anyConcurrency }) => name === sameAs[system] && anyConcurrency.includes(store))
   return workload.systems
-    .filter((system) => systems.includes(system) && !known(system))
+    .filter((system) => systems.includes(system) && has(system, store) && !known(system))
     .flatMap((system) => attemptsOf(workload, store, system, quick))
-    .map((attempt) => ({ attempt, values: [], durability: '', failed: 0, unanswered: 0, reason: '', error: '', remark: '' }))
+    .map((attempt) => ({ attempt, values: [], durability: '', failed: 0, unanswered: 0, reason: '', error: '', remarks: [] }))
 }
 
 function count(tally: Tally, answer: Answer): void {
@@ -73,9 +81,10 @@ function count(tally: Tally, answer: Answer): void {
   tally.failed += failed
   tally.unanswered += unanswered
   tally.reason ||= reason
-  tally.remark ||= remark ?? ''
-  if (value > 0) tally.values.push(value)
-  else tally.error = `no call succeeds: ${reason || `${unanswered} had no answer after 5 s more`}`
+  if (value > 0) {
+    tally.values.push(value)
+    tally.remarks.push(remark ?? '')
+  } else tally.error = `no call succeeds: ${reason || `${unanswered} had no answer after 5 s more`}`
 }
 
 /** Clearly slower than another way to ask the same system: it will not be the best one. */
@@ -84,42 +93,46 @@ function isBeaten({ attempt, values }: Tally, tallies: readonly Tally[]): boolea
   return values.length > 0 && Math.max(...values) < Math.max(...others) * 0.9
 }
 
-/** Each run has a folder of its own. */
-function freshRuns(workload: Workload) {
+type Tell = (told: string) => void
+
+/** Each run has a place of its own. */
+function freshRuns(workload: Workload, server: string | undefined) {
   return {
-    async run(attempt: Attempt): Promise<Answer> {
-      const folder = makeFolder()
+    async run(attempt: Attempt, tell: Tell): Promise<Answer> {
+      const place = makePlace(server)
       try {
-        return await run(taskOf(workload, attempt, folder, 'measure'))
+        return await run(taskOf(workload, attempt, place, 'measure'), workload.timeoutSeconds, tell)
       } finally {
-        removeFolder(folder)
+        await removePlace(place)
       }
     },
-    end() {},
+    async end() {},
   }
 }
 
 /** Every system prepares its store, once; the floor reads Dacapo's. */
-function preparedRuns(workload: Workload) {
-  const prepared = new Map<SystemName, { readonly folder: string; readonly answer: Promise<Answer> }>()
+function preparedRuns(workload: Workload, server: string | undefined) {
+  const prepared = new Map<SystemName, { readonly place: Place; readonly answer: Promise<Answer> }>()
+  const start = (attempt: Attempt, place: Place, phase: 'prepare' | 'measure', tell: Tell) =>
+    run(taskOf(workload, attempt, place, phase), workload.timeoutSeconds, tell)
   return {
-    async run(attempt: Attempt): Promise<Answer> {
+    async run(attempt: Attempt, tell: Tell): Promise<Answer> {
       const filler = attempt.system === 'raw' ? 'dacapo' : attempt.system
       let store = prepared.get(filler)
       if (!store) {
-        const folder = makeFolder()
-        store = { folder, answer: run(taskOf(workload, { ...attempt, system: filler }, folder, 'prepare')) }
+        const place = makePlace(server)
+        store = { place, answer: start({ ...attempt, system: filler }, place, 'prepare', tell) }
         prepared.set(filler, store)
       }
       const answer = await store.answer
-      return 'error' in answer ? answer : await run(taskOf(workload, attempt, store.folder, 'measure'))
+      return 'error' in answer ? answer : await start(attempt, store.place, 'measure', tell)
     },
-    end() {
-      for (const { folder } of prepared.values()) removeFolder(folder)
+    async end() {
+      for (const { place } of prepared.values()) await removePlace(place)
     },
   }
 }
 
-function taskOf({ name, warm }: Workload, { oneConnection, ...load }: Attempt, folder: string, phase: 'prepare' | 'measure') {
-  return { workload: name, phase, folder, opening: { store: load.store, warm, oneConnection }, load }
+function taskOf({ name, warm }: Workload, { oneConnection, ...load }: Attempt, place: Place, phase: 'prepare' | 'measure') {
+  return { workload: name, phase, place, opening: { store: load.store, warm, oneConnection }, load }
 }

@@ -1,5 +1,6 @@
 /** What can be asked of `npm run bench`. */
 import { parseArgs } from 'node:util'
+import { serverVariable } from './server.ts'
 import { peerNames, type StoreName, type SystemName, storeNames } from './systems/system.ts'
 import { workloads } from './workloads/all.ts'
 import type { Workload } from './workloads/workload.ts'
@@ -7,12 +8,14 @@ import type { Workload } from './workloads/workload.ts'
 export const help = `npm run bench -- [options]
 
   --quick           short runs: for a look, not for a claim
-  --store NAME      ${storeNames.join(' or ')}; default: both
+  --store NAME      ${storeNames.join(', ')}; default: all; may be given more than once
   --workload NAME   ${workloads.map(({ name }) => name).join(', ')};
                     default: all; may be given more than once
   --rounds N        runs of which the median counts; default: 3
   --without-peers   Dacapo and the bare driver only; installs nothing
-  --json FILE       writes the results to a file, too`
+  --json FILE       writes the results to a file, too
+
+  ${serverVariable}  a PostgreSQL server whose user may create databases; default: the bench starts one of its own`
 
 export interface Options {
   readonly stores: readonly StoreName[]

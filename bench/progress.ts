@@ -3,6 +3,8 @@ import { SingleBar } from 'cli-progress'
 
 export interface Progress {
   start(run: string): void
+  /** How far a long run is. */
+  tell(run: string, progress: string): void
   /** @param length  as it was planned. */
   done(run: string, outcome: string, length: number): void
   /** A run that was planned is not needed. */
@@ -49,6 +51,10 @@ function bar(length: number, left: Left): Progress {
       current = run
       drawn.update(facts())
     },
+    tell(run, progress) {
+      current = `${run}: ${progress}`
+      drawn.update(facts())
+    },
     done: (_run, _outcome, by) => advance(by),
     skip: advance,
     result(line) {
@@ -64,6 +70,7 @@ function lines(length: number, left: Left): Progress {
   let finished = 0
   return {
     start() {},
+    tell: (run, progress) => console.error(`       ${run}: ${progress}`),
     done(run, outcome, by) {
       finished += by
       console.error(`${`${Math.floor((finished / length) * 100)} %`.padStart(5)}  ${run}: ${outcome}  (${left(finished)})`)

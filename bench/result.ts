@@ -1,6 +1,7 @@
 /** What the runs of one workload come to: a line of the table and of the JSON file. */
 import { type Attempt, nameOf } from './attempts.ts'
 import type { StoreName, SystemName } from './systems/system.ts'
+import { median } from './workloads/median.ts'
 import type { Workload } from './workloads/workload.ts'
 
 /** Null where a system has none or fails. */
@@ -35,7 +36,8 @@ export interface Tally {
   reason: string
   /** Of a run as a whole. */
   error: string
-  remark: string
+  /** What each run had to say, as many as values. */
+  readonly remarks: string[]
 }
 
 export function summary(
@@ -47,7 +49,7 @@ export function summary(
   const best = (system: SystemName) =>
     tallies
       .filter(({ attempt, values }) => attempt.system === system && values.length > 0)
-      .map((tally) => ({ ...tally, median: median(tally.values) }))
+      .map((tally) => ({ ...tally, ...medianRun(tally) }))
       .sort((left, right) => (better === 'larger' ? right.median - left.median : left.median - right.median))[0]
   const [dacapo, emmett, act, raw] = [best('dacapo'), best('emmett'), best('act'), best('raw')]
   const ratio = (other: typeof dacapo) => {
@@ -87,8 +89,10 @@ function troublesOf({ attempt, values, failed, unanswered, reason, error }: Tall
   return [`${nameOf(attempt)}:${rate} ${troubles.map((trouble) => trouble.split('\n')[0]).join(', ')}`]
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((left, right) => left - right)[values.length >> 1] as number
+/** The run that counts, with what it had to say. */
+function medianRun({ values, remarks }: Tally) {
+  const value = median(values)
+  return { median: value, remark: remarks[values.indexOf(value)] }
 }
 
 /** To what can be told apart: three digits, or all before the point. */

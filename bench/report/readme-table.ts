@@ -14,6 +14,7 @@ const versions = {
   act: minor(manifest.dependencies['@rotorsoft/act']),
 }
 const headings = {
+  postgres: 'PostgreSQL, `synchronous_commit=on`',
   sqlite: 'SQLite, `synchronous=FULL`',
   memory: 'memory',
 }

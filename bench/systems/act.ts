@@ -21,8 +21,8 @@ const Account = state({ Account: z.object({ entries: z.number(), balance: z.numb
 const actor = { id: 'ann', name: 'ann' }
 const meta = { correlation: 'bench', causation: {} }
 
-export const open: Open = async ({ store: kind, file, warm }) => {
-  const { store, durability } = kind === 'memory' ? { store: new InMemoryStore() as Store, durability: 'none' } : await openSqlite(file)
+export const open: Open = async ({ store: kind, at, warm }) => {
+  const { store, durability } = kind === 'memory' ? { store: new InMemoryStore() as Store, durability: 'none' } : await openSqlite(at)
   // As many streams stay warm as with Dacapo.
   const cache = new InMemoryCache({ maxSize: warm ? 10_000 : 1 })
   const app = act().withState(Account).build({ scoped: { store, cache } })

@@ -1,9 +1,10 @@
 /** Dacapo, as it comes: validation by zod, durability FULL, every index. */
-import type { AppendRequest } from 'dacapo'
+import type { AppendRequest, EventStore } from 'dacapo'
 import { z } from 'zod'
-import { aggregate, command, createApp, encodeEvent, event, memory, newId, sql, sqlite } from './built-dacapo.ts'
+import { aggregate, command, createApp, encodeEvent, event, memory, newId, postgres, sql, sqlite } from './built-dacapo.ts'
+import { told } from './durability.ts'
 import { decide, entry, evolve, initial } from './payload.ts'
-import type { Open } from './system.ts'
+import type { Open, StoreName } from './system.ts'
 
 const Entered = event('Entered', z.object({ amount: z.number(), owner: z.string(), reference: z.string(), text: z.string() }))
 const Account = aggregate('account', { events: [Entered], initial, evolve: { Entered: (state, { data }) => evolve(state, data) } })
@@ -17,11 +18,22 @@ const actor = { id: 'ann', roles: [] }
 const metadata = JSON.stringify({ actor })
 const idOf = (stream: string) => stream.slice('account-'.length)
 
-export const open: Open = async ({ store: kind, file, warm }) => {
-  const durable = kind === 'sqlite' ? sqlite(file) : undefined
-  const store = durable ?? memory()
+const storeAt = (kind: StoreName, at: string): EventStore => (kind === 'memory' ? memory() : kind === 'sqlite' ? sqlite(at) : postgres(at))
+
+const settings = {
+  sqlite: sql`SELECT synchronous FROM pragma_synchronous`,
+  postgres: sql`SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit`,
+}
+
+async function durabilityOf(kind: StoreName, store: EventStore): Promise<string> {
+  if (kind === 'memory') return 'none'
+  const rows = await store.transaction?.((tx) => tx.sql(settings[kind]))
+  return told(rows?.[0])
+}
+
+export const open: Open = async ({ store: kind, at, warm }) => {
+  const store = storeAt(kind, at)
   const app = createApp({ store, commands: [enter], defaults: warm ? {} : { memory: { warmStreams: 1 } } })
-  const level = await durable?.transaction?.((tx) => tx.sql(sql`SELECT synchronous FROM pragma_synchronous`))
   const request = (stream: string, events: number): AppendRequest => ({
     stream,
     expectedVersion: 'any',
@@ -37,7 +49,7 @@ export const open: Open = async ({ store: kind, file, warm }) => {
     await app.load(Account, idOf(stream))
   }
   return {
-    durability: level ? `synchronous=${level[0]?.['synchronous']}` : 'none',
+    durability: await durabilityOf(kind, store),
     async fill(streams, events) {
       for (let from = 0; from < streams.length; from += 100) await append(streams.slice(from, from + 100), events)
     },
@@ -61,6 +73,11 @@ export const open: Open = async ({ store: kind, file, warm }) => {
         count += data.amount
         onEvent?.(count)
       }
+      return count
+    },
+    async readPage(after) {
+      let count = 0
+      for await (const { data } of app.events({ types: [Entered], after, limit: 1000 })) count += data.amount
       return count
     },
     async snapshot(stream) {

@@ -1,18 +1,14 @@
-/** Emmett, as it comes; conflicts are tried again with the settings that it has for that. */
-import { CommandHandler, type Event, type EventStore, getInMemoryEventStore, type ReadEvent } from '@event-driven-io/emmett'
-import { decide, type Entry, entry, evolve, initial, type State } from './payload.ts'
+/** Emmett, as it comes. */
+import { type EventStore, getInMemoryEventStore } from '@event-driven-io/emmett'
+import { append, type Entered, readPages, systemOf } from './emmett-calls.ts'
 import type { Open, Opening, System } from './system.ts'
 
-type Entered = Event<'Entered', Entry>
-
-const entered = (data: Entry): Entered => ({ type: 'Entered', data })
-const handle = CommandHandler<State, Entered>({
-  initialState: initial,
-  evolve: (state, { data }) => evolve(state, data),
-  retry: { onVersionConflict: true },
-})
-
-export const open: Open = (opening) => (opening.store === 'memory' ? openMemory() : openSqlite(opening))
+export const open: Open = async (opening) => {
+  if (opening.store === 'memory') return openMemory()
+  if (opening.store === 'sqlite') return openSqlite(opening)
+  const { openPostgres } = await import('./emmett-postgres.ts')
+  return openPostgres(opening)
+}
 
 function openMemory(): System {
   const store = getInMemoryEventStore()
@@ -24,8 +20,8 @@ function openMemory(): System {
   }
 }
 
-async function openSqlite({ file: fileName, oneConnection }: Opening): Promise<System> {
-  // Only here: without its native driver the memory store can still be measured.
+async function openSqlite({ at: fileName, oneConnection }: Opening): Promise<System> {
+  // Only here: without its native driver the other stores can still be measured.
   const { getSQLiteEventStore, readMessagesBatch, sqliteConnection } = await import('@event-driven-io/emmett-sqlite')
   await patiently(() => getSQLiteEventStore({ fileName }).schema.migrate())
   const options = { fileName, schema: { autoMigration: 'None' as const } }
@@ -37,19 +33,7 @@ async function openSqlite({ file: fileName, oneConnection }: Opening): Promise<S
     ...systemOf(oneConnection ? connected : store),
     durability: `synchronous=${level?.synchronous}`,
     fill: (streams, events) => patiently(() => connection.withTransaction(() => append(connected, streams, events))),
-    // The event store has no such read; this is the query of its consumers.
-    async readAll(onEvent) {
-      let count = 0
-      for (let after = 0n; ; ) {
-        const page = await readMessagesBatch<Entered>(connection, { after, batchSize: 1000 })
-        for (const { data } of page.messages) {
-          count += data.amount
-          onEvent?.(count)
-        }
-        if (!page.areEventsLeft) return count
-        after = page.currentGlobalPosition
-      }
-    },
+    readAll: (onEvent) => readPages((after, batchSize) => readMessagesBatch<Entered>(connection, { after, batchSize }), onEvent),
     close: () => connection.close(),
   }
 }
@@ -63,31 +47,4 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
       if (attempt === 3) throw error
     }
   }
-}
-
-async function append(store: EventStore, streams: readonly string[], events: number): Promise<void> {
-  for (const stream of streams) {
-    await store.appendToStream(
-      stream,
-      Array.from({ length: events }, () => entered(entry())),
-    )
-  }
-}
-
-function systemOf(store: EventStore): Pick<System, 'append' | 'command' | 'readStream'> {
-  return {
-    append: (streams, events) => append(store, streams, events),
-    async command(streams) {
-      for (const stream of streams) await handle(store, stream, (state) => entered(decide(state)))
-    },
-    async readStream(stream) {
-      return sum((await store.readStream<Entered>(stream)).events)
-    },
-  }
-}
-
-function sum(events: readonly ReadEvent<Entered, any>[]): number {
-  let count = 0
-  for (const { data } of events) count += data.amount
-  return count
 }

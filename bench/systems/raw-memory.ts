@@ -1,6 +1,7 @@
 /** The floor in memory: the rows that Dacapo keeps, data as text so that no reader can change it, in arrays and a Map alone. */
 import { newId } from './built-dacapo.ts'
 import { decide, type Entry, entry, evolve, initial, type State } from './payload.ts'
+import { metadata } from './raw-rows.ts'
 import type { Open } from './system.ts'
 
 interface Row {
@@ -13,8 +14,6 @@ interface Row {
   readonly metadata: string
   readonly recordedAt: number
 }
-
-const metadata = JSON.stringify({ actor: { id: 'ann', roles: [] } })
 
 export const open: Open = ({ warm }) => {
   const log: Row[] = []

@@ -2,21 +2,10 @@
 import { DatabaseSync } from 'node:sqlite'
 import { newId, sqlite } from './built-dacapo.ts'
 import { decide, type Entry, entry, evolve, initial, type State } from './payload.ts'
+import { columns, type EventRow, metadata, parsed } from './raw-rows.ts'
 import type { Open } from './system.ts'
 
-/** What an event is made of; whoever reads one has all of it. */
-const columns = 'position, data, metadata, id, type, schema_version, stream, version, tenant, tags, recorded_at, occurred_at'
-type EventRow = readonly [position: number, data: string, metadata: string, ...others: readonly unknown[]]
-
-/** The data of an event, whose metadata is parsed, too: the others hand out both. */
-function parsed([, data, metadata]: EventRow): Entry {
-  JSON.parse(metadata)
-  return JSON.parse(data) as Entry
-}
-
-const metadata = JSON.stringify({ actor: { id: 'ann', roles: [] } })
-
-export const open: Open = async ({ file, warm }) => {
+export const open: Open = async ({ at: file, warm }) => {
   const store = sqlite(file)
   await store.migrate()
   await store.close()
@@ -97,7 +86,7 @@ export const open: Open = async ({ file, warm }) => {
     },
     readAll(onEvent) {
       let count = 0
-      for (let after = 0; ; ) {
+      for (let after: number | string = 0; ; ) {
         const events = page.all(after)
         for (const row of events) {
           count += parsed(row).amount

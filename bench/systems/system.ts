@@ -1,6 +1,6 @@
 /** What is measured: four systems behind one small interface, so that all of them do the same work. */
 
-export const storeNames = ['memory', 'sqlite'] as const
+export const storeNames = ['memory', 'sqlite', 'postgres'] as const
 export type StoreName = (typeof storeNames)[number]
 
 /** Who is beside Dacapo: libraries that are installed into this folder. */
@@ -8,11 +8,14 @@ export const peerNames = ['emmett', 'act'] as const
 export type PeerName = (typeof peerNames)[number]
 export type SystemName = 'dacapo' | PeerName | 'raw'
 
+/** Whether a system has such a store: that of Act for PostgreSQL is made for an older Act. */
+export const has = (system: SystemName, store: StoreName): boolean => !(system === 'act' && store === 'postgres')
+
 /** How a system is opened. */
 export interface Opening {
   readonly store: StoreName
-  /** A path in an existing folder; not used in memory. */
-  readonly file: string
+  /** A path in an existing folder, or the URL of a database; not used in memory. */
+  readonly at: string
   /** Whether state stays in memory between commands, where the system can do that. */
   readonly warm: boolean
   /** Emmett on SQLite: one connection for everything instead of a new one for each call. Sound with one caller only. */
@@ -41,6 +44,8 @@ export interface System {
    * @param onEvent  hears after each event how many there have been.
    */
   readonly readAll?: (onEvent?: (count: number) => void) => Promise<number> | number
+  /** 1,000 events of the store above a position, with their data parsed; how many there were. Absent where nobody asks. */
+  readonly readPage?: (after: number) => Promise<number> | number
   /** Takes a snapshot; absent where there are none. */
   readonly snapshot?: (stream: string) => Promise<void>
   close(): Promise<void> | void

@@ -1,9 +1,9 @@
 /** Every workload, in the order of the table. */
 import { appendWorkloads } from './append.ts'
 import { commandWorkloads } from './command.ts'
+import { growingLogWorkloads } from './growing-log.ts'
 import { hotStream } from './hot-stream.ts'
 import { loadSnapshotWorkloads } from './load-snapshot.ts'
-import { millionAppend } from './million-append.ts'
 import { millionRead } from './million-read.ts'
 import { readWorkloads } from './read.ts'
 import type { Workload } from './workload.ts'
@@ -14,6 +14,6 @@ export const workloads: readonly Workload[] = [
   hotStream,
   ...readWorkloads,
   ...loadSnapshotWorkloads,
-  millionAppend,
+  ...growingLogWorkloads,
   millionRead,
 ]

@@ -1,4 +1,6 @@
 /** Commands on streams of 20 events: load, decide, append. After 10 commands a stream has had enough, so that none gets long. */
+
+import { storeNames } from '../systems/system.ts'
 import { rate } from './rate.ts'
 import { usual, type Workload } from './workload.ts'
 
@@ -10,7 +12,7 @@ const commands = (name: string, title: string, warm: boolean): Workload => ({
   title,
   unit: 'commands/s',
   callers: 64,
-  anyConcurrency: true,
+  anyConcurrency: storeNames,
   warm,
   note: warm ? 'Emmett keeps no state warm' : '',
   measure: (open, load) => {

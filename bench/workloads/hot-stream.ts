@@ -1,4 +1,6 @@
 /** 32 callers on one stream, with each library's own way to meet conflicts. */
+
+import { storeNames } from '../systems/system.ts'
 import { rate } from './rate.ts'
 import { usual, type Workload } from './workload.ts'
 
@@ -12,7 +14,7 @@ export const hotStream: Workload = {
   title: 'command, 32 callers on one stream',
   unit: 'commands/s',
   callers: 32,
-  anyConcurrency: true,
+  anyConcurrency: storeNames,
   note: 'Emmett and Act: retry on conflicts switched on',
   measure: (open, load) => {
     const { callers, perCall } = load

@@ -9,7 +9,7 @@ const loads = (name: string, events: number): Workload => ({
   title: `load an aggregate of ${events.toLocaleString('en')} events`,
   unit: 'ms',
   better: 'smaller',
-  stores: ['sqlite'],
+  stores: ['sqlite', 'postgres'],
   systems: ['dacapo', 'act', 'raw'],
   warm: false,
   note: 'first load in a fresh process, from a snapshot 50 events before the end; Emmett has no snapshots',

@@ -1,6 +1,7 @@
 /** How fast calls are answered: warmed up with the same work, then measured for seconds. */
 import type { System } from '../systems/system.ts'
 import { type Calls, callersOf, type Driven, nothing, plus } from './drive.ts'
+import { median } from './median.ts'
 import type { Load, OpenStore, Sample } from './workload.ts'
 
 /** What is done on one store. When its calls are used up, the next store follows, so that none grows without end. */
@@ -26,6 +27,7 @@ export async function rate(open: OpenStore, load: Load, unitsPerCall: number, pa
   while (!enough(measured, seconds.measured, seconds.warmUp + seconds.measured)) {
     const system = await open()
     await pass.fill(system)
+    await system.settle()
     const goOn = callersOf(pass.calls(system))
     const before = warmUp.succeeded + measured.succeeded
     if (!enough(warmUp, seconds.warmUp, seconds.warmUp)) warmUp = plus(warmUp, await goOn(seconds.warmUp - warmUp.seconds))
@@ -39,6 +41,7 @@ export async function rate(open: OpenStore, load: Load, unitsPerCall: number, pa
   return sampleOf(measured, unitsPerCall)
 }
 
-function sampleOf({ succeeded, failed, unanswered, reason, seconds }: Driven, unitsPerCall: number): Sample {
-  return { value: (succeeded * unitsPerCall) / seconds, failed, unanswered, reason }
+function sampleOf({ succeeded, failed, unanswered, reason, seconds, callMs }: Driven, unitsPerCall: number): Sample {
+  const sample = { value: (succeeded * unitsPerCall) / seconds, failed, unanswered, reason }
+  return callMs.length === 0 ? sample : { ...sample, remark: `p50 of a call ${median(callMs).toFixed(3)} ms` }
 }

@@ -1,5 +1,6 @@
 /** What is done, and how it is counted. */
-import type { PeerName, StoreName, System, SystemName } from '../systems/system.ts'
+import type { Site } from '../place.ts'
+import { type PeerName, type StoreName, type System, type SystemName, storeNames } from '../systems/system.ts'
 
 /** How a system is asked: the libraries by concurrent callers, the floor by commits that hold as much. */
 export interface Load {
@@ -27,7 +28,7 @@ export interface Sample {
 }
 
 /** Opens a store: a fresh one at each call, unless the workload has prepared one. */
-export type OpenStore = () => Promise<System & { readonly file: string }>
+export type OpenStore = () => Promise<System & Site>
 
 export interface Workload {
   readonly name: string
@@ -40,32 +41,36 @@ export interface Workload {
   readonly systems: readonly SystemName[]
   /** Concurrent callers of Dacapo; as many requests share a commit of the floor. */
   readonly callers: number
-  /** Whether the peers may choose how many callers suit them best. */
-  readonly anyConcurrency: boolean
+  /** Where the peers may choose how many callers suit them best. */
+  readonly anyConcurrency: readonly StoreName[]
   readonly warm: boolean
-  /** Peers for which it is the same work as an earlier workload, by that one's name: they are not asked again. */
+  /** Peers for which it is the same work as an earlier workload, by that one's name: they are not asked again where they had their choice. */
   readonly sameAs: Readonly<Partial<Record<PeerName, string>>>
   /** How long a run takes, beside one of the others. */
   readonly weight: number
+  /** How long a run may take, beyond which it is stopped. */
+  readonly timeoutSeconds: number
   /** It takes so long that one run has to do. */
   readonly once: boolean
   /** Said beside the result. */
   readonly note: string
   /** Fills a store, once, in a process of its own; every run then measures in a fresh process. The floor reads what Dacapo has written. */
   readonly prepare?: (system: System) => Promise<void>
-  measure(open: OpenStore, load: Load): Promise<Sample>
+  /** @param tell  how far it is, where it takes long. */
+  measure(open: OpenStore, load: Load, tell: (progress: string) => void): Promise<Sample>
 }
 
 /** What most workloads are. */
 export const usual = {
   better: 'larger',
-  stores: ['memory', 'sqlite'],
+  stores: storeNames,
   systems: ['dacapo', 'emmett', 'act', 'raw'],
   callers: 1,
-  anyConcurrency: false,
+  anyConcurrency: [],
   warm: true,
   sameAs: {},
   weight: 1,
+  timeoutSeconds: 240,
   once: false,
   note: '',
 } as const

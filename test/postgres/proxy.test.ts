@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client } from 'pg'
+import { startServer } from '../../scripts/postgres/start-server.ts'
 import { freshSchema } from './fresh.ts'
 import { type PostgresProxy, startProxy } from './proxy.ts'
 import { postgresServers } from './servers.ts'
-import { startServer } from './start-server.ts'
 
 interface Given {
   readonly proxy: PostgresProxy

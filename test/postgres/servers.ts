@@ -1,7 +1,7 @@
 /** The PostgreSQL servers that tests run on. */
 import { Client } from 'pg'
-import { installations } from './installations.ts'
-import { type StartedServer, startServer } from './start-server.ts'
+import { installations } from '../../scripts/postgres/installations.ts'
+import { type StartedServer, startServer } from '../../scripts/postgres/start-server.ts'
 
 export interface PostgresServer {
   /** The major version. */

@@ -6,8 +6,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
-import { installations } from './installations.ts'
-import { startServer } from './start-server.ts'
+import { installations } from '../../scripts/postgres/installations.ts'
+import { startServer } from '../../scripts/postgres/start-server.ts'
 
 async function ask(server: { readonly url: string }, sql: string): Promise<readonly unknown[]> {
   const client = new Client(server.url)
@@ -54,7 +54,7 @@ for (const { version } of await installations()) {
 
   test(`PostgreSQL ${version}: a server ends with the process that has started it, even when that one is killed, and leaves no folder`, async () => {
     const source = `
-      const { startServer } = await import(${JSON.stringify(new URL('./start-server.ts', import.meta.url).href)})
+      const { startServer } = await import(${JSON.stringify(new URL('../../scripts/postgres/start-server.ts', import.meta.url).href)})
       const server = await startServer({ version: '${version}' })
       const { Client } = await import('pg')
       const client = new Client(server.url)

@@ -26,6 +26,16 @@ export function installations(): Promise<readonly Installation[]> {
 
 let found: Promise<readonly Installation[]> | undefined
 
+/** @throws for a version that is not installed. */
+export async function installationOf(version: string | undefined): Promise<Installation> {
+  const local = localInstallations().find((one) => one.version === version)
+  if (local) return local // without a look whether there is a newer one to be had
+  const all = await installations()
+  const installation = version ? all.find((one) => one.version === version) : all.at(-1)
+  if (!installation) throw new Error(`PostgreSQL ${version} is not installed; there is ${all.map((one) => one.version).join(', ')}.`)
+  return installation
+}
+
 async function find(): Promise<readonly Installation[]> {
   const local = localInstallations()
   const oldest = local.slice(0, 1)
@@ -41,8 +51,8 @@ async function find(): Promise<readonly Installation[]> {
   }
 }
 
-/** One of each version, oldest first. */
-function localInstallations(): readonly Installation[] {
+/** What is installed on this machine: one of each version, oldest first. */
+export function localInstallations(): readonly Installation[] {
   const debian = '/usr/lib/postgresql'
   const folders = [
     ...(existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, 'bin')) : []),

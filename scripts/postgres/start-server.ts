@@ -1,4 +1,4 @@
-/** A PostgreSQL server for one test process, on a port and in a folder of its own; it can be stopped, killed and started again. */
+/** A PostgreSQL server for one process, on a port and in a folder of its own; it can be stopped, killed and started again. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Guard, guard } from './guard.ts'
-import { type Installation, installations } from './installations.ts'
+import { type Installation, installationOf } from './installations.ts'
 
 export interface StartedServer {
   readonly version: string
@@ -32,22 +32,22 @@ const nobody = { uid: 65534, gid: 65534 }
 const user = process.getuid?.() === 0 ? nobody : undefined
 
 /**
- * @param version  one of `installations()`; else the newest.
+ * @param version  one that is installed; else the newest of `installations()`.
  * @param settings  as in postgresql.conf; `{ fsync: 'off' }` makes it faster and loses nothing when a process is killed, only when the
  *   machine is.
+ * @param folderPrefix  how the path of its folder begins; else it is among the temporary files, which may be in memory.
  */
 export async function startServer({
   version,
   settings = {},
+  folderPrefix = join(tmpdir(), 'dacapo-postgres-'),
 }: {
-  readonly version?: string
+  readonly version?: string | undefined
   readonly settings?: Readonly<Record<string, string>>
+  readonly folderPrefix?: string
 } = {}): Promise<StartedServer> {
-  const all = await installations()
-  const installation = version ? all.find((one) => one.version === version) : all.at(-1)
-  if (!installation) throw new Error(`PostgreSQL ${version} is not installed; there is ${all.map((one) => one.version).join(', ')}.`)
-
-  const folder = mkdtempSync(join(tmpdir(), 'dacapo-postgres-'))
+  const installation = await installationOf(version)
+  const folder = mkdtempSync(folderPrefix)
   if (user) chownSync(folder, user.uid, user.gid)
   const guardian = guard(folder)
   const data = join(folder, 'data')
@@ -68,7 +68,7 @@ export async function startServer({
       const options = { cwd: folder, detached: true, ...user }
       child = spawn(join(bin, 'postgres'), ['-D', data, ...flags], { stdio: ['ignore', log, log], ...options })
       closeSync(log)
-      child.unref() // a test process that has nothing else to do may end
+      child.unref() // a process that has nothing else to do may end
       await once(child, 'spawn')
       while (running() && !isReady(pidFile, child.pid!)) await pause(10)
       return running()

