@@ -1,7 +1,7 @@
 /** What an entry of the package weighs in a bundle: what is imported from it, and everything that needs. */
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import manifest from '../package.json' with { type: 'json' }
 
 const repository = join(import.meta.dirname, '..')
@@ -35,6 +35,7 @@ export async function bundle(entry: string, imported?: readonly string[]): Promi
     format: 'esm',
     platform: 'neutral',
     external: ['node:*'],
+    plugins: [loadedLater],
     metafile: true,
   })
   const [file, output] = [outputFiles[0]!, Object.values(metafile.outputs)[0]!]
@@ -47,6 +48,14 @@ export async function bundle(entry: string, imported?: readonly string[]): Promi
       .sort((a, b) => b.bytes - a.bytes)
       .slice(0, 8),
   }
+}
+
+/** What is imported when it is first needed is not what an app starts with. */
+const loadedLater: Plugin = {
+  name: 'loaded later',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\./ }, ({ kind, path }) => (kind === 'dynamic-import' ? { path, external: true } : undefined))
+  },
 }
 
 function builtFileOf(entry: string): string {

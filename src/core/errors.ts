@@ -30,6 +30,8 @@ export const errorCodes = {
   ES_SQL: 'a statement of your own failed',
   ES_LEASE_LOST: 'somebody else has taken this part of a subscription over',
   ES_RECORD_CONFLICT: 'a record was changed by somebody else',
+  ES_DEAD_LETTERED: 'what is waited for has failed, and waits in the dead letters',
+  ES_WAIT_CYCLE: 'a handler waits for itself, or for something that does not run',
   ES_STORE_UNAVAILABLE: 'the store could not be reached or written',
   ES_STORE_FORMAT: 'what is there is not a store that this version can open',
   ES_UNSUPPORTED: 'the store, or this version, cannot do it',
@@ -338,6 +340,30 @@ export class LeaseLostError extends DacapoError {
 export class RecordConflictError extends DacapoError {
   constructor(kind: string, key: string) {
     super('ES_RECORD_CONFLICT', `The ${kind} ${JSON.stringify(key)} was changed by somebody else: read it again.`, { retryable: true })
+  }
+}
+
+/** An event that is waited for has failed as often as its policy permits, or waits behind one that has. The command itself was executed. */
+export class DeadLetteredError extends DacapoError {
+  /** The projection, handler or process that has failed. */
+  readonly part: string
+  /** The key in which everything waits. */
+  readonly key: string
+
+  constructor(part: string, key: string, reason: string) {
+    super(
+      'ES_DEAD_LETTERED',
+      `${part} has given up on ${JSON.stringify(key)}: ${textOf(reason)} See the dead letters; the command was executed.`,
+    )
+    this.part = part
+    this.key = key
+  }
+}
+
+/** Waiting would never end. The command was not executed. */
+export class WaitCycleError extends DacapoError {
+  constructor(message: string) {
+    super('ES_WAIT_CYCLE', message)
   }
 }
 

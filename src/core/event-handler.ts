@@ -1,11 +1,13 @@
 /** Event handlers: a side effect per event, retried, then dead-lettered. */
 import { assertFold } from './aggregate.ts'
-import type { MaybePromise } from './command.ts'
+import type { CommandCall, MaybePromise } from './command.ts'
 import { type Duration, toCount, toMs } from './duration.ts'
 import { DefinitionError } from './errors.ts'
 import type { AnyEventType, EventOf } from './event.ts'
+import type { Receipt } from './outcome.ts'
 import { assertPartName } from './projection.ts'
 import type { RecordedEvent } from './recorded-event.ts'
+import type { Rejection } from './rejection.ts'
 
 /** How often a failing event is tried, and what then. */
 export interface RetryPolicy {
@@ -23,6 +25,21 @@ export interface HandlerContext {
   readonly attempt: number
   /** Aborted when the runtime stops. */
   readonly signal: AbortSignal
+  /**
+   * Executes a command because of the event: in its tenant, with its correlation id, and with the event as the cause.
+   *
+   * @throws CommandRejectedError (`ES_REJECTED`) the domain said no; and what `app.execute` throws.
+   */
+  execute<E, X extends Rejection>(
+    call: CommandCall<string, E, X>,
+    options: {
+      readonly actor: unknown
+      readonly context?: unknown
+      readonly metadata?: Readonly<Record<string, unknown>>
+      /** An event may be handled more than once; with a key, made of `event.id`, the command is executed once. */
+      readonly idempotencyKey?: string
+    },
+  ): Promise<Receipt<E>>
 }
 
 /** A side effect per event. */

@@ -8,13 +8,19 @@ import type { Narrow } from './fold.ts'
 import { assertPartName } from './projection.ts'
 import type { RecordedEvent } from './recorded-event.ts'
 
+/**
+ * The instance that an event belongs to: by its id, which starts it when it is not there yet; or said strictly. `start` fails when it
+ * is there, `continue` when it is not; `stop` lets it react for the last time. `undefined`: none.
+ */
+export type Correlation = string | { readonly start: string } | { readonly continue: string } | { readonly stop: string } | undefined
+
 /** A fold that reacts: one instance per correlation, serial, durable. */
 export interface ProcessManager<N extends string = string> {
   readonly kind: 'process'
   readonly name: N
   readonly events: readonly AnyEventType[]
   readonly commands: readonly AnyCommand[]
-  readonly correlate: (event: any) => string | undefined
+  readonly correlate: (event: any) => Correlation
   readonly initial: () => unknown
   readonly evolve: Readonly<Record<string, (state: any, event: any) => unknown>>
   readonly on: Readonly<Record<string, ((context: any) => Reaction) | undefined>>
@@ -37,7 +43,7 @@ export function processManager<const N extends string, ET extends AnyEventType, 
   definition: {
     readonly events: readonly ET[]
     readonly commands: readonly C[]
-    readonly correlate: (event: RecordedEvent<EventOf<ET>>) => string | undefined
+    readonly correlate: (event: RecordedEvent<EventOf<ET>>) => Correlation
     readonly initial: () => S
     readonly evolve: {
       readonly [K in EventOf<ET>['type']]?: (state: S, event: RecordedEvent<ByType<EventOf<ET>, K>>) => NoInfer<Narrow<S>>

@@ -25,6 +25,8 @@ import type { Defaults } from './settings.ts'
 import type { HeapProbe } from './state/memory-pressure.ts'
 import type { Snapshots } from './state/snapshots.ts'
 import type { AggregateStatistics, AppStatistics } from './statistics.ts'
+import type { DeadLetters } from './subscription/dead-letters.ts'
+import type { SubscriptionStatistics } from './subscription/subscription-statistics.ts'
 import type { ViewReader } from './view/view-reader.ts'
 
 /** `unknown` unless the compiler knows that the store cannot run the projection; then a type whose text is the reason. */
@@ -129,6 +131,12 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   /** The same app in an isolated world: streams, views, keys. `''` is the default one. */
   forTenant(tenant: string): App<N, P>
   readonly tenant: string
+  readonly subscriptions: {
+    /** How far each async projection, handler and process is, in whichever process it runs. */
+    list(): Promise<readonly SubscriptionStatistics[]>
+  }
+  /** Events that could not be handled. */
+  readonly deadLetters: DeadLetters
   stats(): Promise<AppStatistics>
   stats(aggregate: AnyAggregate, id: string): Promise<AggregateStatistics>
   /** What the app is made of, as plain data. */
@@ -137,7 +145,11 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   prepare(): Promise<void>
   /** Settles when nothing runs in the background any more, e.g. a snapshot. */
   idle(): Promise<void>
-  /** Runs async projections, handlers and processes. @throws UnsupportedError this version has no engine for them yet. */
+  /**
+   * Runs async projections, handlers and processes, until `stop`. Any number of processes may do so: they share the work.
+   *
+   * @throws what `prepare` throws. Whatever fails later is tried again, and shown by `subscriptions.list`.
+   */
   start(): Promise<void>
   /** Waits for what runs, then closes the store, which closes only what it opened itself. Calls after that end in StoppedError. */
   stop(options?: { readonly keepStore?: boolean }): Promise<void>

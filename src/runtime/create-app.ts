@@ -1,19 +1,23 @@
 /** createApp: puts the parts of an app together. A composition root without logic of its own. */
 import type { AnyAggregate } from '../core/aggregate.ts'
 import type { AnyCommand } from '../core/command.ts'
-import { CommandRejectedError, DefinitionError, UnsupportedError } from '../core/errors.ts'
+import { CommandRejectedError, DefinitionError } from '../core/errors.ts'
+import type { HandlerContext } from '../core/event-handler.ts'
 import type { EventStore, ListStreamsOptions } from '../core/event-store.ts'
 import type { AnyProjection } from '../core/projection.ts'
+import type { RecordedEvent } from '../core/recorded-event.ts'
 import { assertTenant } from '../core/stream-name.ts'
 import type { TableProjection } from '../core/table-projection.ts'
 import type { App, AppOptions, CommandNames, ProjectionsIn } from './app.ts'
 import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './command/execute-command.ts'
 import { executeSingle, type Session } from './command/single-execution.ts'
 import { callsWithin, runTransaction, type TransactionOptions, unwrapTransaction } from './command/transactions.ts'
+import { findCommand } from './definitions.ts'
 import { describe } from './describe.ts'
 import type { Engine } from './engine.ts'
 import { type Lifecycle, makeLifecycle } from './lifecycle.ts'
 import { makeEngine } from './make-engine.ts'
+import type { SendFor } from './process/process-consumer.ts'
 import {
   type EventsOptions,
   findStream,
@@ -28,7 +32,9 @@ import { v8Heap } from './state/memory-pressure.ts'
 import { snapshotsOf } from './state/snapshots.ts'
 import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates.ts'
 import { aggregateStatistics, appStatistics } from './statistics.ts'
+import type { DeadLetters } from './subscription/dead-letters.ts'
 import { makeViewReader } from './view/view-reader.ts'
+import { waitAfter } from './wait-after.ts'
 
 /**
  * Makes an app. Nothing is opened and nothing runs before its first use.
@@ -62,13 +68,18 @@ function makeApp(parts: Parts, tenant: string) {
   const { during } = lifecycle
   const path = executionPath(parts, tenant)
   const forAttempt = { ...path, during: <T>(call: () => Promise<T>) => during('attempt', call) }
+  const patiently = async (way: ExecutionPath, request: CommandRequest, asking: any) => {
+    const outcome = await executeCommand(way, request, asking)
+    if (outcome.ok) await waitAfter(engine, request.command, outcome.receipt, asking)
+    return outcome
+  }
   const scope = { engine, tenant, middleware, warm }
 
   return {
     tenant,
-    attempt: (request: CommandRequest, asking: any) => executeCommand(forAttempt, request, asking),
+    attempt: (request: CommandRequest, asking: any) => patiently(forAttempt, request, asking),
     async execute(request: CommandRequest, asking: any) {
-      const outcome = await executeCommand(path, request, asking)
+      const outcome = await patiently(path, request, asking)
       if (!outcome.ok) throw new CommandRejectedError(request.command, outcome.rejection, outcome.duplicate)
       return outcome.receipt
     },
@@ -100,6 +111,14 @@ function makeApp(parts: Parts, tenant: string) {
       assertTenant(id)
       return makeApp(parts, id)
     },
+    subscriptions: {
+      list: () =>
+        during('subscriptions.list', async () => {
+          const { subscriptionStatistics } = await import('./subscription/subscription-statistics.ts')
+          return subscriptionStatistics(engine, lifecycle.subscriptions)
+        }),
+    },
+    deadLetters: deadLettersIn(parts, tenant),
     stats: (aggregate?: AnyAggregate, id?: string) =>
       during('stats', async () =>
         aggregate ? aggregateStatistics(engine, warm, tenant, aggregate, id as string) : appStatistics(engine, warm),
@@ -107,16 +126,45 @@ function makeApp(parts: Parts, tenant: string) {
     describe: () => describe(engine),
     prepare: lifecycle.ready,
     idle: () => engine.background.idle(),
-    async start() {
-      await lifecycle.ready()
-      const waiting = engine.definitions.asynchronous
-      if (waiting.length === 0) return
-      throw new UnsupportedError(
-        `start() would run ${waiting.join(', ')}, but the engine for async projections, handlers and processes is not part of this version yet. Commands and transactional projections work without it.`,
-      )
-    },
+    start: () => lifecycle.start({ forEvent: (event) => handlerCalls(parts, event), send: sendFor(parts) }),
+    settle: lifecycle.settle,
     stop: async ({ keepStore = false }: { readonly keepStore?: boolean } = {}) => lifecycle.stop(keepStore),
     [Symbol.asyncDispose]: async () => lifecycle.stop(false),
+  }
+}
+
+/** What is called loads them: an app without dead letters has no need of them. */
+function deadLettersIn({ engine, lifecycle }: Parts, tenant: string): DeadLetters {
+  const through = <T>(what: string, call: (letters: DeadLetters) => Promise<T>) =>
+    lifecycle.during(`deadLetters.${what}`, async () => {
+      const { deadLettersOf } = await import('./subscription/dead-letters.ts')
+      return call(deadLettersOf(engine, tenant, (subscription) => lifecycle.subscriptions?.poke(subscription)))
+    })
+  return {
+    list: (filter) => through('list', (letters) => letters.list(filter)),
+    get: (id) => through('get', (letters) => letters.get(id)),
+    retry: (which) => through('retry', (letters) => letters.retry(which)),
+    edit: (id, data) => through('edit', (letters) => letters.edit(id, data)),
+    discard: (id) => through('discard', (letters) => letters.discard(id)),
+  }
+}
+
+/** What a handler executes because of an event: in its tenant, with its correlation, and with the event as the cause. */
+function handlerCalls(parts: Parts, { tenant, id, metadata }: RecordedEvent): Pick<HandlerContext, 'execute'> {
+  const app = makeApp(parts, tenant)
+  return {
+    execute: (call, options) =>
+      app.execute(call as never, { ...options, correlationId: metadata.correlationId, causationId: id }) as Promise<never>,
+  }
+}
+
+/** How processes send commands: trusted, as an actor of their own. */
+function sendFor(parts: Parts): SendFor {
+  return (process, tenant, { command, input }, options) => {
+    const { asker } = findCommand(parts.engine.definitions, command)
+    const actor = asker.process?.(process) ?? { id: process, roles: ['process'] }
+    const path = { ...executionPath(parts, tenant), trusted: true }
+    return executeCommand(path, { command, input }, { actor, ...options })
   }
 }
 

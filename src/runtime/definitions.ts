@@ -55,6 +55,7 @@ export function gatherDefinitions(
   const events = ofKinds<AnyEventType>(lists.events, ['event'], 'events')
 
   const commands = byName(commandList, (command) => command.command, 'commands')
+  addSent(commands, processes)
   byName(projections, (part) => part.name, 'projections')
   byName(processes, (part) => part.name, 'processes')
   byName(handlers, (part) => part.name, 'handlers')
@@ -89,6 +90,22 @@ export function findCommand({ commands }: Definitions, name: string): AnyCommand
   if (found) return found
   const names = [...commands.keys()]
   throw new UnknownCommandError(name, closest(name, names), names)
+}
+
+/** What a process sends need not be listed a second time. */
+function addSent(commands: Map<string, AnyCommand>, processes: readonly AnyProcessManager[]): void {
+  for (const { name, commands: sent } of processes) {
+    for (const one of sent) {
+      const known = commands.get(one.command)
+      if (known && known !== one) throw new DefinitionError(`Process manager ${name} sends another ${one.command} than this app has.`)
+      if (one.asker.actor && !one.asker.process) {
+        throw new DefinitionError(
+          `Process manager ${name} sends ${one.command}: say as whom, with actors(schema, { process: (name) => … }).`,
+        )
+      }
+      commands.set(one.command, one)
+    }
+  }
 }
 
 function assertSupported(

@@ -3,6 +3,8 @@ import { StoppedError } from '../core/errors.ts'
 import { assertOutside } from './command/transactions.ts'
 import { type Engine, report } from './engine.ts'
 import { prepareStore } from './prepare-store.ts'
+import type { Calls } from './subscription/define.ts'
+import type { Subscriptions } from './subscription/subscriptions.ts'
 
 /** The life of one app. */
 export interface Lifecycle {
@@ -14,6 +16,12 @@ export interface Lifecycle {
   during<T>(what: string, call: () => Promise<T>): Promise<T>
   /** @throws NestedTransactionError (`ES_NESTED_TRANSACTION`) inside a transaction of its own, which it would wait for. */
   stop(keepStore: boolean): Promise<void>
+  /** Starts everything that follows the log. */
+  start(calls: Calls): Promise<void>
+  /** Settles when everything that follows the log has come to its end, and the background is idle. */
+  settle(): Promise<void>
+  /** What follows the log, once it was started. */
+  readonly subscriptions: Subscriptions | undefined
 }
 
 const forgetEveryMs = 60 * 60 * 1000
@@ -27,6 +35,8 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
   let lastOneLeft = () => {}
   let cancelForgetting = () => {}
   const stopping = new AbortController()
+  let starting: Promise<void> | undefined
+  let subscriptions: Subscriptions | undefined
 
   async function prepare(): Promise<void> {
     prepared ??= prepareStore(engine).then(forgetExpired)
@@ -71,6 +81,8 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
       stopped ??= (async () => {
         stopping.abort()
         cancelForgetting()
+        await starting?.catch(() => {}) // who has started it was told
+        await subscriptions?.stop(engine.settings.stopWithinMs)
         if (running > 0) {
           await new Promise<void>((resolve) => {
             lastOneLeft = resolve
@@ -81,6 +93,28 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
         if (!keepStore) await engine.store.close()
       })()
       return stopped
+    },
+    start(calls) {
+      assertOutside(engine, 'start')
+      if (stopped) return Promise.reject(new StoppedError('The app'))
+      starting ??= (async () => {
+        await prepare()
+        if (engine.definitions.asynchronous.length === 0) return
+        // Only now: an app that runs commands alone does not load it.
+        const { startSubscriptions } = await import('./subscription/subscriptions.ts')
+        subscriptions = await startSubscriptions(engine, calls)
+      })()
+      starting.catch(() => {
+        starting = undefined // what was wrong may be put right
+      })
+      return starting
+    },
+    async settle() {
+      await subscriptions?.settle()
+      await engine.background.idle()
+    },
+    get subscriptions() {
+      return subscriptions
     },
   }
 }

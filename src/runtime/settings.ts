@@ -29,6 +29,8 @@ export interface Defaults {
     readonly timeout?: Duration
     /** How long the outcome under an idempotency key is kept. Default 7 days. */
     readonly keepOutcome?: Duration
+    /** `'strong'`: every command waits for everybody whom its events concern. Default `'eventual'`. */
+    readonly consistency?: 'eventual' | 'strong'
     /** How many commands that wait for one stream are decided together. Default 256. */
     readonly groupSize?: number
     /** A group closes when an `authorize` or `validate` has not settled after this time. Default 5 milliseconds. */
@@ -47,6 +49,21 @@ export interface Defaults {
     /** Share of the heap's limit from which idle times are cut to a tenth. Default 0.85. */
     readonly criticalAt?: number
   }
+  /** For async projections, event handlers and process managers. */
+  readonly subscriptions?: {
+    /** How long a process may show no sign of life before others take its work over. Default 10 seconds. */
+    readonly lease?: Duration
+    /** How long a position may stay unwritten where nothing else has to be written. Default 1 second. */
+    readonly checkpointEvery?: Duration
+    /** How often one may fail by itself, within which time, before it stays `failed`. Default: 10 times within a minute. */
+    readonly restart?: { readonly maxRestarts?: number; readonly within?: Duration }
+    /** Attempts follow each other without a pause; what a test app does. Default false. */
+    readonly retryAtOnce?: boolean
+    /** How long `stop` waits for what is being handled. Default 10 seconds. */
+    readonly stopWithin?: Duration
+    /** How long `waitFor` and `atLeast` wait. Default 5 seconds. */
+    readonly waitTimeout?: Duration
+  }
   /** For event handlers without their own `retry`. Default: 5 attempts, backoff from 100 milliseconds, then the dead letters. */
   readonly handlers?: { readonly retry?: RetryPolicy }
 }
@@ -62,6 +79,7 @@ export interface Settings {
   readonly longestBackoffMs: number
   readonly timeoutMs: number | undefined
   readonly keepOutcomeMs: number
+  readonly consistency: 'eventual' | 'strong'
   readonly groupSize: number
   readonly groupPatienceMs: number
   readonly warmStreams: number
@@ -70,6 +88,12 @@ export interface Settings {
   readonly elevatedAt: number
   readonly criticalAt: number
   readonly retry: Required<RetryPolicy>
+  readonly leaseMs: number
+  readonly checkpointEveryMs: number
+  readonly restart: { readonly maxRestarts: number; readonly withinMs: number }
+  readonly retryAtOnce: boolean
+  readonly stopWithinMs: number
+  readonly waitTimeoutMs: number
 }
 
 /**
@@ -77,7 +101,7 @@ export interface Settings {
  *
  * @throws DefinitionError (`ES_DEFINITION`) a count or Duration of 0 or less, a share outside 0–1.
  */
-export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers = {} }: Defaults): Settings {
+export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers = {}, subscriptions = {} }: Defaults): Settings {
   const lifespan: Required<LifespanPolicy> = {
     afterEvent: { minutes: 30 },
     afterCommand: { minutes: 30 },
@@ -104,6 +128,7 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
     longestBackoffMs: toMs(command.longestBackoff ?? { milliseconds: 200 }, 'defaults.command.longestBackoff'),
     timeoutMs: command.timeout === undefined ? undefined : toMs(command.timeout, 'defaults.command.timeout'),
     keepOutcomeMs: toMs(command.keepOutcome ?? { days: 7 }, 'defaults.command.keepOutcome'),
+    consistency: command.consistency ?? 'eventual',
     groupSize: toCount(command.groupSize ?? 256, 'defaults.command.groupSize'),
     groupPatienceMs: toMs(command.groupPatience ?? { milliseconds: 5 }, 'defaults.command.groupPatience'),
     warmStreams: toCount(memory.warmStreams ?? 10_000, 'defaults.memory.warmStreams'),
@@ -112,6 +137,15 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
     elevatedAt,
     criticalAt,
     retry: { attempts: 5, backoff: { milliseconds: 100 }, whenExhausted: 'dead-letter', ...handlers.retry },
+    leaseMs: toMs(subscriptions.lease ?? { seconds: 10 }, 'defaults.subscriptions.lease'),
+    checkpointEveryMs: toMs(subscriptions.checkpointEvery ?? { seconds: 1 }, 'defaults.subscriptions.checkpointEvery'),
+    restart: {
+      maxRestarts: toCount(subscriptions.restart?.maxRestarts ?? 10, 'defaults.subscriptions.restart.maxRestarts'),
+      withinMs: toMs(subscriptions.restart?.within ?? { minutes: 1 }, 'defaults.subscriptions.restart.within'),
+    },
+    retryAtOnce: subscriptions.retryAtOnce ?? false,
+    stopWithinMs: toMs(subscriptions.stopWithin ?? { seconds: 10 }, 'defaults.subscriptions.stopWithin'),
+    waitTimeoutMs: toMs(subscriptions.waitTimeout ?? { seconds: 5 }, 'defaults.subscriptions.waitTimeout'),
   }
 }
 

@@ -2,5 +2,5 @@
 export { type FaultMoment, type Faults, faultStore } from './fault-store.ts'
 export { type Given, type Scenario, ScenarioFailedError, type Shape, scenario, type Then, type WhenOptions } from './scenario.ts'
 export * from './store-contract.ts'
-export { type DeadLetter, type TestAppOptions, type TestTools, testApp } from './test-app.ts'
+export { type TestApp, type TestAppOptions, type TestTools, testApp } from './test-app.ts'
 export { type TestClock, testClock } from './test-clock.ts'

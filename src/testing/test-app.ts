@@ -2,34 +2,28 @@
 import type { AnyCommand } from '../core/command.ts'
 import type { EventStore } from '../core/event-store.ts'
 import type { AnyProjection } from '../core/projection.ts'
-import type { RecordedEvent } from '../core/recorded-event.ts'
 import type { TableProjection } from '../core/table-projection.ts'
 import type { App, AppOptions, CommandNames, ProjectionsIn } from '../runtime/app.ts'
 import { createApp } from '../runtime/create-app.ts'
+import type { DeadLetter, DeadLetters } from '../runtime/subscription/dead-letters.ts'
 import { type MemoryCapabilities, memory } from '../stores/memory/index.ts'
 import { type TestClock, testClock } from './test-clock.ts'
-
-/** An event that a handler could not handle. */
-export interface DeadLetter {
-  readonly handler: string
-  readonly event: RecordedEvent
-  readonly error: unknown
-}
 
 /** What a test has beside the app. */
 export interface TestTools {
   /** Starts at 2030-01-01T00:00:00Z and stands still until `advance`. */
   readonly clock: TestClock
   /**
-   * Waits until everything in the background is done.
-   *
-   * This version has no engine for async projections, handlers and processes: nothing is delivered to them, and a warning
-   * says so once.
+   * Waits until everything that has happened is dealt with, by async projections, handlers and processes, too: started if need be. What
+   * waits for a later time on the clock is left: timers. Failing handlers are tried again at once, until they end in the dead letters.
    */
   settle(): Promise<void>
-  /** Empty until there is an engine that runs handlers. */
-  readonly deadLetters: readonly DeadLetter[]
+  /** Those of the last `settle`, as a list, with the calls of `app.deadLetters`. */
+  readonly deadLetters: readonly DeadLetter[] & DeadLetters
 }
+
+/** An app with what a test needs beside it. */
+export type TestApp<N extends string, P extends AnyProjection> = Omit<App<N, P>, 'deadLetters'> & TestTools
 
 /** The parts of a test app: those of `createApp`, with a store only if memory will not do. */
 export type TestAppOptions<S extends EventStore, M, P> = Omit<AppOptions<S, M, P>, 'store' | 'clock'> & {
@@ -50,42 +44,30 @@ export function testApp<
   const M extends readonly AnyCommand[] | Readonly<Record<string, unknown>>,
   const P extends readonly (AnyProjection | TableProjection)[] | Readonly<Record<string, unknown>> = [],
   S extends EventStore = EventStore<MemoryCapabilities>,
->(options: TestAppOptions<S, M, P>): App<CommandNames<M>, ProjectionsIn<P>> & TestTools {
+>(options: TestAppOptions<S, M, P>): TestApp<CommandNames<M>, ProjectionsIn<P>> {
   // Timers only fire when a test advances the clock, and by then there is an app.
-  const clock: TestClock = options.clock ?? testClock(undefined, () => app.idle())
+  const clock: TestClock = options.clock ?? testClock(undefined, () => settled())
   const { store = memory, defaults = {}, ...parts } = options as TestAppOptions<EventStore, M, P>
   const app = createApp({
     ...parts,
     clock,
     store: typeof store === 'function' ? store({ clock }) : store,
-    defaults: { ...defaults, aggregate: { compareSnapshotOneIn: 1, ...defaults.aggregate } },
+    defaults: {
+      ...defaults,
+      aggregate: { compareSnapshotOneIn: 1, ...defaults.aggregate },
+      subscriptions: { retryAtOnce: true, ...defaults.subscriptions },
+    },
   } as never) as App<string>
-  let warned = false
+  const letters: DeadLetter[] = []
+  const settled = (app as unknown as { settle(): Promise<void> }).settle
   const tools: TestTools = {
     clock,
-    deadLetters: [],
+    deadLetters: Object.assign(letters, app.deadLetters),
     async settle() {
-      await app.idle()
-      if (warned || !hasAsynchronousParts(options)) return
-      warned = true
-      console.warn('settle(): this version has no engine for async projections, handlers and processes; nothing was delivered to them.')
+      await app.start()
+      await settled()
+      letters.splice(0, letters.length, ...(await app.deadLetters.list()))
     },
   }
   return Object.assign(app, tools) as never
-}
-
-function hasAsynchronousParts({
-  processes,
-  handlers,
-  projections,
-}: {
-  processes?: object
-  handlers?: object
-  projections?: object
-}): boolean {
-  const some = (parts: object | undefined) => Object.values(parts ?? {})
-  return (
-    some(processes).length + some(handlers).length > 0 ||
-    some(projections).some((part) => (part as { consistency?: string })?.consistency === 'async')
-  )
 }

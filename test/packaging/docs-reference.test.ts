@@ -115,6 +115,7 @@ const defaults: Readonly<Record<string, unknown>> = {
   'command.longestBackoff': settings.longestBackoffMs,
   'command.timeout': settings.timeoutMs,
   'command.keepOutcome': settings.keepOutcomeMs,
+  'command.consistency': settings.consistency,
   'command.groupSize': settings.groupSize,
   'command.groupPatience': settings.groupPatienceMs,
   'memory.warmStreams': settings.warmStreams,
@@ -122,6 +123,13 @@ const defaults: Readonly<Record<string, unknown>> = {
   'memory.checkEvery': settings.checkMemoryEveryMs,
   'memory.elevatedAt': settings.elevatedAt,
   'memory.criticalAt': settings.criticalAt,
+  'subscriptions.lease': settings.leaseMs,
+  'subscriptions.checkpointEvery': settings.checkpointEveryMs,
+  'subscriptions.restart.maxRestarts': settings.restart.maxRestarts,
+  'subscriptions.restart.within': settings.restart.withinMs,
+  'subscriptions.retryAtOnce': settings.retryAtOnce,
+  'subscriptions.stopWithin': settings.stopWithinMs,
+  'subscriptions.waitTimeout': settings.waitTimeoutMs,
 }
 const sqlite = settingsOf({})
 const sqliteDefaults: Readonly<Record<string, unknown>> = {

@@ -70,6 +70,17 @@ const infrontOfAppend = (store: EventStore, append: (requests: readonly AppendRe
 const alwaysRefused = (store: EventStore) =>
   infrontOfAppend(store, async (requests) => requests.map(({ stream }) => ({ kind: 'refused', error: new ConcurrencyError(stream, 0, 1) })))
 
+/** Runs work that says on the console what went wrong. */
+async function quietly(work: () => Promise<unknown>): Promise<void> {
+  const { error } = console
+  console.error = () => {}
+  try {
+    await work()
+  } finally {
+    console.error = error
+  }
+}
+
 /** Runs work with pauses that take no time, and tells how long they would have been. */
 async function pausesOf(work: () => Promise<unknown>): Promise<readonly number[]> {
   const pauses: number[] = []
@@ -244,6 +255,106 @@ const proofs: Readonly<Record<string, Proof>> = {
     assert.throws(() => toSettings({ handlers: { retry: { backoff: { seconds: 0 } } } }), { code: 'ES_DEFINITION' })
   },
 
+  // ── defaults.subscriptions ──
+  async 'defaults.command.consistency'(given) {
+    const seen: number[] = []
+    const handler = eventHandler('told', { events: [Added], handle: ({ data }) => void seen.push(data.n) })
+    const { app, add } = withDefaults(given, { command: { consistency: 'strong' } }, { handlers: [handler] })
+    await app.start()
+    await add(4)
+    assert.deepEqual(seen, [4])
+  },
+  async 'defaults.subscriptions.lease'(given) {
+    const handler = eventHandler('told', { events: [Added], handle: () => {} })
+    const defaults = { subscriptions: { lease: { seconds: 3 } } }
+    const { app } = withDefaults(given, defaults, { handlers: [handler] })
+    await app.start()
+    const ownerOf = async () => (await given.store.work.parts())[0]?.owner
+    const first = await ownerOf()
+    await given.store.work.acquire('frozen', (await given.store.work.parts()) as never)
+    await given.store.work.beat('frozen', '{}')
+    let seconds = 0
+    for (; (await ownerOf()) !== first; seconds++) {
+      await given.clock.advance({ seconds: 1 })
+      await new Promise((resolve) => setTimeout(resolve, 20)) // a look takes a few turns
+    }
+    assert.ok(seconds >= 4 && seconds <= 6, `taken back after ${seconds} s`)
+  },
+  async 'defaults.subscriptions.checkpointEvery'(given) {
+    const handler = eventHandler('told', { events: [event('Never', z.object({}))], handle: () => {} })
+    const { app, add } = withDefaults(given, { subscriptions: { checkpointEvery: { seconds: 2 } } }, { handlers: [handler] })
+    await app.start()
+    await add()
+    await app.settle()
+    const position = async () => (await given.store.work.parts())[0]?.position
+    assert.equal(await position(), 0)
+    await given.clock.advance({ seconds: 2 })
+    await app.settle()
+    assert.equal(await position(), 1)
+  },
+  async 'defaults.subscriptions.restart'(given) {
+    const broken = projection('broken', {
+      events: [Added],
+      consistency: 'async',
+      key: () => '1',
+      initial: () => 0,
+      evolve: { Added: () => 1 },
+    })
+    let failures = 0
+    const work = new Proxy(given.store.work, {
+      get: (target, name) =>
+        name === 'commit'
+          ? () => {
+              failures++
+              throw new Error('no')
+            }
+          : Reflect.get(target, name),
+    })
+    const store = new Proxy(given.store, { get: (target, name) => (name === 'work' ? work : Reflect.get(target, name, target)) })
+    const defaults = { subscriptions: { restart: { maxRestarts: 2, within: { minutes: 1 } } } }
+    const { app, add } = adder(given, { store, defaults, projections: [broken] })
+    await quietly(async () => {
+      await app.start()
+      await add()
+      await app.settle()
+    })
+    assert.equal((await app.subscriptions.list())[0]?.state, 'failed')
+    assert.ok(failures >= 3)
+  },
+  async 'defaults.subscriptions.retryAtOnce'(given) {
+    const attempts: number[] = []
+    const handler = eventHandler('told', {
+      events: [Added],
+      retry: { attempts: 3, backoff: { days: 1 } },
+      handle: (_, { attempt }) => {
+        attempts.push(attempt)
+        throw new Error('no')
+      },
+    })
+    const { app, add } = withDefaults(given, { subscriptions: { retryAtOnce: true } }, { handlers: [handler] })
+    await app.start()
+    await add()
+    await app.settle()
+    assert.deepEqual(attempts, [1, 2, 3])
+  },
+  async 'defaults.subscriptions.stopWithin'(given) {
+    const handler = eventHandler('told', { events: [Added], handle: () => new Promise(() => {}) })
+    const { app, add } = withDefaults(given, { subscriptions: { stopWithin: { milliseconds: 30 } } }, { handlers: [handler] })
+    await app.start()
+    await add()
+    await quietly(() => app.stop({ keepStore: true }))
+  },
+  async 'defaults.subscriptions.waitTimeout'(given) {
+    const handler = eventHandler('told', { events: [Added], handle: () => {} })
+    const { add } = withDefaults(given, { subscriptions: { waitTimeout: { seconds: 3 } } }, { handlers: [handler] })
+    const waiting = add(1, { waitFor: [handler] }).catch((error: Error) => error.message)
+    for (let i = 0; i < 20; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      await given.clock.advance({ milliseconds: 500 })
+    }
+    assert.match(await waiting, /told was never started.* took longer than 3000 ms/)
+  },
+
   // ── createApp ──
   async store({ clock }) {
     assert.throws(() => createApp({ store: undefined as never, commands: [add] }), { code: 'ES_DEFINITION', message: /needs a store/ })
@@ -262,20 +373,27 @@ const proofs: Readonly<Record<string, Proof>> = {
     assert.deepEqual(await app.view(sums).get('1'), { n: 4 })
   },
   async processes(given) {
+    const seen: number[] = []
     const process = processManager('adding', {
       events: [Added],
       commands: [add],
       correlate: () => '1',
       initial: () => 0,
       evolve: {},
-      on: {},
+      on: { Added: ({ event }) => void seen.push(event.data.n) },
     })
-    await assert.rejects(adder(given, { processes: [process] }).app.start(), { code: 'ES_UNSUPPORTED', message: /adding/ })
+    const { app, add: addOne } = adder(given, { processes: [process] })
+    await app.start()
+    await addOne(4, { waitFor: [process] })
+    assert.deepEqual(seen, [4])
   },
   async handlers(given) {
-    const handler = eventHandler('told', { events: [Added], handle: () => {} })
-    await assert.rejects(adder(given, { handlers: [handler] }).app.start(), { code: 'ES_UNSUPPORTED', message: /told/ })
-    await adder(given).app.start()
+    const seen: number[] = []
+    const handler = eventHandler('told', { events: [Added], handle: ({ data }) => void seen.push(data.n) })
+    const { app, add: addOne } = adder(given, { handlers: [handler] })
+    await app.start()
+    await addOne(4, { waitFor: [handler] })
+    assert.deepEqual(seen, [4])
   },
   async events(given) {
     const Renamed = event('Renamed', z.object({ a: z.string() })).upcast(z.object({ b: z.string() }), ({ a }) => ({ b: a }))
@@ -410,19 +528,27 @@ const durations: Readonly<Record<string, (value: never) => Defaults>> = {
   'defaults.memory.checkEvery': (checkEvery) => ({ memory: { checkEvery } }),
   'retry.backoff of defaults.handlers': (backoff) => ({ handlers: { retry: { backoff } } }),
 }
+const subscriptionDurations: typeof durations = {
+  'defaults.subscriptions.lease': (lease) => ({ subscriptions: { lease } }),
+  'defaults.subscriptions.checkpointEvery': (checkpointEvery) => ({ subscriptions: { checkpointEvery } }),
+  'defaults.subscriptions.restart.within': (within) => ({ subscriptions: { restart: { within } } }),
+  'defaults.subscriptions.stopWithin': (stopWithin) => ({ subscriptions: { stopWithin } }),
+  'defaults.subscriptions.waitTimeout': (waitTimeout) => ({ subscriptions: { waitTimeout } }),
+}
 const counts: Readonly<Record<string, (value: never) => Defaults>> = {
   'defaults.aggregate.snapshot.everyEvents': (everyEvents) => ({ aggregate: { snapshot: { everyEvents } } }),
   'defaults.aggregate.snapshot.keep': (keep) => ({ aggregate: { snapshot: { keep } } }),
   'defaults.aggregate.compareSnapshotOneIn': (compareSnapshotOneIn) => ({ aggregate: { compareSnapshotOneIn } }),
   'defaults.command.attempts': (attempts) => ({ command: { attempts } }),
   'defaults.command.groupSize': (groupSize) => ({ command: { groupSize } }),
+  'defaults.subscriptions.restart.maxRestarts': (maxRestarts) => ({ subscriptions: { restart: { maxRestarts } } }),
   'defaults.memory.warmStreams': (warmStreams) => ({ memory: { warmStreams } }),
   'defaults.memory.warmRows': (warmRows) => ({ memory: { warmRows } }),
   'retry.attempts of defaults.handlers': (attempts) => ({ handlers: { retry: { attempts } } }),
 }
 
 test('a duration of zero or less, or of an unknown unit, is refused with the name of its option', () => {
-  for (const [name, of] of Object.entries(durations)) {
+  for (const [name, of] of Object.entries({ ...durations, ...subscriptionDurations })) {
     for (const value of [{ seconds: 0 }, { seconds: -1 }, {}, { seconds: Number.NaN }, { fortnights: 1 }, 0, 5]) {
       assert.throws(
         () => toSettings(of(value as never)),
@@ -466,6 +592,7 @@ test('the defaults are the documented ones', () => {
     longestBackoffMs: 200,
     timeoutMs: undefined,
     keepOutcomeMs: 7 * 24 * 3_600_000,
+    consistency: 'eventual',
     groupSize: 256,
     groupPatienceMs: 5,
     warmStreams: 10_000,
@@ -474,5 +601,11 @@ test('the defaults are the documented ones', () => {
     elevatedAt: 0.7,
     criticalAt: 0.85,
     retry: { attempts: 5, backoff: { milliseconds: 100 }, whenExhausted: 'dead-letter' },
+    leaseMs: 10_000,
+    checkpointEveryMs: 1000,
+    restart: { maxRestarts: 10, withinMs: 60_000 },
+    retryAtOnce: false,
+    stopWithinMs: 10_000,
+    waitTimeoutMs: 5000,
   })
 })

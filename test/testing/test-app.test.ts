@@ -1,10 +1,10 @@
 /** The test app: its own store and clock, every snapshot compared. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { memory } from '../../src/index.ts'
+import { eventHandler, memory } from '../../src/index.ts'
 import { sqlite } from '../../src/stores/sqlite/index.ts'
 import { testApp, testClock } from '../../src/testing/index.ts'
-import { Account, balances, deposit, openAccount, sendReceipt, transferReport } from '../domain/bank.ts'
+import { Account, AccountOpened, balances, deposit, openAccount, transferReport } from '../domain/bank.ts'
 
 const commands = [openAccount, deposit]
 const ann = { id: 'ann', roles: [] }
@@ -67,26 +67,25 @@ test('advancing the clock lets the background finish: an idle aggregate has its 
   await app.stop()
 })
 
-test('settle waits for the background, and says once that nothing is delivered in this version', async () => {
-  const warnings: unknown[] = []
-  const warn = console.warn
-  console.warn = (text) => void warnings.push(text)
-  try {
-    const quiet = testApp({ commands, projections: [balances] })
-    await quiet.settle()
-    assert.deepEqual(warnings, [])
-    const app = testApp({ commands, projections: [balances, transferReport], handlers: [sendReceipt] })
-    await app.execute(open(), { actor: ann })
-    await app.settle()
-    await app.settle()
-    assert.deepEqual([warnings.length, app.deadLetters], [1, []])
-    assert.match(String(warnings[0]), /no engine/)
-    const byHandler = testApp({ commands, handlers: [sendReceipt] })
-    await byHandler.settle()
-    assert.equal(warnings.length, 2)
-  } finally {
-    console.warn = warn
-  }
+test('settle runs what follows the log, and keeps what has failed', async () => {
+  const failing = eventHandler('failing', {
+    events: [AccountOpened],
+    handle: () => {
+      throw new Error('no')
+    },
+  })
+  const app = testApp({ commands, projections: [balances, transferReport], handlers: [failing] })
+  await app.execute(open(), { actor: ann })
+  assert.equal(app.deadLetters.length, 0)
+  await app.settle()
+  assert.deepEqual(
+    app.deadLetters.map(({ handler, attempts, error }) => [handler, attempts, error.message]),
+    [['failing', 5, 'no']],
+  )
+  await app.deadLetters.discard(app.deadLetters[0]?.id as string)
+  await app.settle()
+  assert.equal(app.deadLetters.length, 0)
+  await app.stop()
 })
 
 test('it is an app: tenants, transactions, disposal', async () => {

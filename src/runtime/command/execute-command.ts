@@ -7,7 +7,7 @@
 import { assertExpectedVersion } from '../../core/check-append.ts'
 import type { AnyCall, AnyCommand, MaybePromise } from '../../core/command.ts'
 import { type Duration, toMs } from '../../core/duration.ts'
-import { DacapoError, DefinitionError, UnsupportedError, ValidationError } from '../../core/errors.ts'
+import { DacapoError, DefinitionError, ValidationError } from '../../core/errors.ts'
 import type { DomainEvent } from '../../core/event.ts'
 import type { EventStore, ExpectedVersion } from '../../core/event-store.ts'
 import { fromJson, toJson } from '../../core/json.ts'
@@ -47,8 +47,15 @@ export interface ExecuteOptions {
   readonly timeout?: Duration
   /** The receipt carries the state after the command. */
   readonly returnState?: boolean
-  /** Not part of this version: needs the subscription engine. */
-  readonly waitFor?: unknown
+  /**
+   * Waits, after the command was executed, until these projections, handlers and processes have dealt with its events; or `'all'` that
+   * they concern. They may run in another process.
+   */
+  readonly waitFor?: 'all' | readonly { readonly kind: 'projection' | 'table-projection' | 'handler' | 'process'; readonly name: string }[]
+  /** `'strong'` is `waitFor: 'all'`. Default: `defaults.command.consistency`. */
+  readonly consistency?: 'eventual' | 'strong'
+  /** Default 5 seconds; then TimedOutError, which tells who lags. The command was executed. */
+  readonly waitTimeout?: Duration
 }
 
 /** With whom and what comes along. */
@@ -275,6 +282,8 @@ const askingOptions = [
   'timeout',
   'returnState',
   'waitFor',
+  'consistency',
+  'waitTimeout',
 ] as const satisfies readonly (keyof Asking)[]
 
 /** An actor is always given: nobody is anonymous by accident. */
@@ -283,7 +292,4 @@ function assertAsking(asking: Asking | undefined, command: string): asserts aski
     throw new ValidationError(`execute ${command}`, [{ message: 'say who asks: execute(call, { actor })', path: ['actor'] }])
   }
   assertOptions(`execute ${command}`, asking, askingOptions)
-  if (asking.waitFor !== undefined) {
-    throw new UnsupportedError('waitFor needs the subscription engine, which this version does not have yet.')
-  }
 }

@@ -1,6 +1,6 @@
 /** Reading the rows of a view: one by its key, or a sorted page of them. */
 import { type Duration, toCount, toMs } from '../../core/duration.ts'
-import { DefinitionError, UnsupportedError, ValidationError } from '../../core/errors.ts'
+import { DefinitionError, ValidationError } from '../../core/errors.ts'
 import { fromJson } from '../../core/json.ts'
 import type { AnyProjection, IndexType } from '../../core/projection.ts'
 import type { Comparison, Scalar, ViewCursor, ViewDefinition } from '../../core/view-store.ts'
@@ -48,22 +48,21 @@ const mostRows = 1000
 
 /** Reads the rows of a projection, in one tenant. */
 export function makeViewReader(
-  { store, clock }: Engine,
+  engine: Engine,
   projection: AnyProjection,
   tenant: string,
   during: <T>(read: () => Promise<T>) => Promise<T>,
 ): ViewReader<any, any> {
-  if (projection.consistency === 'async') {
-    throw new UnsupportedError(
-      `Projection ${projection.name} is async, and this version has no engine that fills its view yet: make it transactional.`,
-    )
-  }
+  const { store, clock } = engine
   const definition = viewDefinitionOf(projection)
   return {
     async get(key, { atLeast, timeout = { seconds: 5 } } = {}) {
       const found = await during(async () => {
         // A transactional view is as new as the log: a row reflects a position as soon as that position exists.
-        if (atLeast !== undefined) {
+        if (atLeast !== undefined && projection.consistency === 'async') {
+          const { waitForRow } = await import('../subscription/wait-for.ts')
+          await waitForRow(engine, projection.name, { tenant, key }, atLeast, toMs(timeout, 'timeout'))
+        } else if (atLeast !== undefined) {
           const what = `view ${projection.name} at position ${atLeast}`
           const patience = { timeoutMs: toMs(timeout, 'timeout'), signal: undefined }
           await withPatience((late) => awaitPosition(store, atLeast, late), patience, what, clock)

@@ -1,0 +1,71 @@
+/** From the definitions of an app to its subscriptions. */
+import { toMs } from '../../core/duration.ts'
+import type { AnyEventHandler } from '../../core/event-handler.ts'
+import type { Engine } from '../engine.ts'
+import { processConsumer, type SendFor } from '../process/process-consumer.ts'
+import { jitteredMs } from '../timeout.ts'
+import { type CallsFor, handlerConsumer } from './handler-consumer.ts'
+import { projectionConsumer } from './projection-consumer.ts'
+import type { ConsumerContext, Persistence, Subscription, SubscriptionKind } from './subscription.ts'
+import { tableConsumer } from './table-consumer.ts'
+
+/** The id of a subscription; parts of different kinds may have the same name. */
+export const subscriptionId = (kind: SubscriptionKind, name: string): string => `${kind}:${name}`
+
+/** How what follows the log executes commands. */
+export interface Calls {
+  readonly forEvent: CallsFor
+  readonly send: SendFor
+}
+
+/** Everything in an app that follows the log. */
+export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscription[] {
+  const { definitions, store, settings, clock } = engine
+  const patient = persistenceOf(settings.retry, engine)
+  const views = definitions.views.filter(({ consistency }) => consistency === 'async')
+  const tables = definitions.tables.filter(({ consistency }) => consistency === 'async')
+  return [
+    ...views.map((view) => ({
+      ...common('projection', view),
+      persistence: patient,
+      consumer: () => projectionConsumer(view, view.name, store.views),
+    })),
+    ...tables.map((table) => ({ ...common('projection', table), persistence: patient, consumer: () => tableConsumer(table) })),
+    ...definitions.handlers.map((handler) => ({
+      ...common('handler', handler),
+      persistence: persistenceOf({ ...settings.retry, ...handler.retry }, engine),
+      consumer: ({ stopping }: ConsumerContext) => handlerConsumer(handler, calls.forEvent, stopping),
+    })),
+    ...definitions.processes.map((process) => {
+      const parts = common('process', process)
+      const ports = { store, clock, persistence: patient, send: calls.send }
+      return { ...parts, persistence: patient, consumer: (context: ConsumerContext) => processConsumer(process, parts.id, ports, context) }
+    }),
+  ]
+}
+
+function common(
+  kind: SubscriptionKind,
+  { name, events }: { readonly name: string; readonly events: readonly { readonly type: string }[] },
+): Omit<Subscription, 'persistence' | 'consumer'> {
+  return { id: subscriptionId(kind, name), kind, name, types: new Set(events.map(({ type }) => type)), partitions: 1 }
+}
+
+/** Pauses double from the policy's backoff up to 30 seconds, half of each by chance. */
+function persistenceOf(
+  { attempts, backoff, whenExhausted }: Required<AnyEventHandler['retry']>,
+  { random, settings }: Engine,
+): Persistence {
+  const baseMs = toMs(backoff, 'retry.backoff')
+  return {
+    attempts,
+    whenExhausted,
+    pauseMs: (attempt) => {
+      if (settings.retryAtOnce) return 0
+      const longest = Math.min(longestPauseMs, baseMs * 2 ** (attempt - 2))
+      return longest / 2 + jitteredMs(1, longest / 2, longest / 2, random)
+    },
+  }
+}
+
+const longestPauseMs = 30_000

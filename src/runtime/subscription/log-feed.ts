@@ -1,0 +1,129 @@
+/**
+ * The log for everybody who follows it: its newest events are read once and kept for a while, older ones come from the store.
+ *
+ * Invariant: an answer has every event that matches behind the position that was asked for, up to the position that it names. Both
+ * sources keep it, so there is no moment at which catching up ends and following begins, and nothing to lose between the two.
+ */
+import type { EventStore } from '../../core/event-store.ts'
+import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
+import { pause } from '../timeout.ts'
+
+/** The log, shared by the parts that a process works on. */
+export interface LogFeed {
+  /** Position of the newest event that it has heard of. */
+  readonly head: number
+  /**
+   * The next events of some types; waits until there is something behind the position.
+   *
+   * @returns `undefined` once the signal is aborted.
+   */
+  next(after: number, types: ReadonlySet<string>, signal: AbortSignal): Promise<LogPage | undefined>
+  /** Reads nothing any more; everybody who waits should have been told before. */
+  close(): void
+}
+
+/** How much is kept for those who follow; who is further behind reads by himself. */
+const keptEvents = 4000
+const pageSize = 1000
+
+/** @param failed  told when the store could not be asked; it is asked again after a pause. */
+export function makeLogFeed(store: EventStore, failed: (error: unknown) => void): LogFeed {
+  const closing = new AbortController()
+  const waiting = new Set<() => void>()
+  /** Every event behind `start`, up to `end`. */
+  let kept: StoredEvent[] = []
+  let start = 0
+  let end = 0
+  let head = 0
+
+  async function follow(): Promise<void> {
+    for (let pauseMs = 100; !closing.signal.aborted; pauseMs = Math.min(pauseMs * 2, 5000)) {
+      try {
+        for await (const position of store.changes(closing.signal)) {
+          await catchUp(position)
+          pauseMs = 100
+          head = position
+          for (const wake of waiting) wake()
+        }
+      } catch (error) {
+        if (closing.signal.aborted) return
+        failed(error)
+        await pause(pauseMs)
+      }
+    }
+  }
+
+  async function catchUp(to: number): Promise<void> {
+    if (to - end > keptEvents) {
+      kept = []
+      start = to
+      end = to
+    }
+    if (to <= end) return
+    for await (const { events, position } of store.readAll({ after: end, to, pageSize })) {
+      for (const event of events) kept.push(event)
+      end = position
+    }
+    // Seldom, and then half of it: taking away one by one would move all the others each time.
+    if (kept.length <= 2 * keptEvents) return
+    kept = kept.slice(-keptEvents)
+    start = (kept[0] as StoredEvent).position - 1
+  }
+
+  function fromKept(after: number, types: ReadonlySet<string>): LogPage {
+    const events: StoredEvent[] = []
+    for (let i = firstAfter(kept, after); i < kept.length; i++) {
+      const event = kept[i] as StoredEvent
+      if (!types.has(event.type)) continue
+      events.push(event)
+      if (events.length === pageSize) return { events, position: event.position }
+    }
+    return { events, position: end }
+  }
+
+  async function fromStore(after: number, types: ReadonlySet<string>): Promise<LogPage | undefined> {
+    for await (const page of store.readAll({ after, query: [{ types: [...types] }], pageSize })) return page
+    return undefined
+  }
+
+  function change(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        waiting.delete(wake)
+        signal.removeEventListener('abort', wake)
+        resolve()
+      }
+      waiting.add(wake)
+      signal.addEventListener('abort', wake)
+    })
+  }
+
+  void follow()
+  return {
+    get head() {
+      return head
+    },
+    async next(after, types, signal) {
+      while (!signal.aborted) {
+        if (after >= start && after < end) return fromKept(after, types)
+        const page = after < head ? await fromStore(after, types) : undefined
+        if (page) return page
+        if (after >= head && !signal.aborted) await change(signal)
+      }
+      return undefined
+    },
+    close: () => closing.abort(),
+  }
+}
+
+/** The index of the first event behind a position. */
+function firstAfter(events: readonly StoredEvent[], after: number): number {
+  let low = 0
+  let high = events.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((events[middle] as StoredEvent).position > after) high = middle
+    else low = middle + 1
+  }
+  return low
+}

@@ -1,0 +1,188 @@
+/**
+ * Which process works on which part.
+ *
+ * Every process shows a sign of life now and then. Who has shown none for as long as a lease lasts, by the clock of the one who watches,
+ * is taken for dead, and its parts are taken over: no clocks are compared. A process that was only frozen finds, when it wakes up, that
+ * its leases do not hold any more. A process that stops lets go of its parts, and they are taken up at the others' next look.
+ *
+ * Where several processes want the same parts, each takes its share, and who has more lets go of what is too much.
+ */
+import type { Clock } from '../../core/clock.ts'
+import type { Lease, SubscriptionPart, WorkOwner, WorkStore } from '../../core/work-store.ts'
+import { partNames, slotCount, slotsOf } from './slots.ts'
+import type { Subscription } from './subscription.ts'
+
+/** What membership needs of its engine. */
+export interface MembershipOptions {
+  readonly work: WorkStore
+  readonly clock: Clock
+  /** Unique for this start of the process. */
+  readonly owner: string
+  /** What a process says of itself, beside the names of its subscriptions. */
+  readonly about: Readonly<Record<string, unknown>>
+  readonly subscriptions: readonly Subscription[]
+  readonly leaseMs: number
+  /** Where a subscription begins that was never there before. */
+  readonly startAt: (subscription: Subscription) => Promise<number>
+  readonly acquired: (subscription: Subscription, lease: Lease) => void
+  /** Resolves when nothing is done for the part any more. */
+  readonly given: (lease: Lease) => Promise<void>
+  readonly failed: (error: unknown) => void
+  /** Told after each look: the parts of all subscriptions, whoever works on them. */
+  readonly looked: (parts: readonly SubscriptionPart[]) => void
+}
+
+/** The membership of one process. */
+export interface Membership {
+  /** Looks now; resolves when everything is taken that is to be had. */
+  look(): Promise<void>
+  /** A part was lost, or has failed: it is not held any more. */
+  lost(lease: Lease): void
+  /** Lets go of everything. */
+  leave(): Promise<void>
+}
+
+export function makeMembership(options: MembershipOptions): Membership {
+  const { work, clock, owner, subscriptions, leaseMs, startAt, acquired, given, failed, looked } = options
+  const wanted = new Map(subscriptions.map((subscription) => [subscription.id, subscription]))
+  const about = JSON.stringify({ ...options.about, subscriptions: [...wanted.keys()] })
+  const held = new Map<string, Lease>()
+  const signs = new Map<string, { readonly beat: number; readonly seenAt: number }>()
+  let cancel = () => {}
+  let left = false
+  let looking: Promise<void> = Promise.resolve()
+
+  /** The owners that have shown a sign of life within a lease. */
+  function alive(owners: readonly WorkOwner[]): ReadonlySet<string> {
+    const now = clock.now()
+    for (const name of signs.keys()) if (!owners.some((one) => one.owner === name)) signs.delete(name)
+    return new Set(
+      owners
+        .filter(({ owner: name, beat }) => {
+          const known = signs.get(name)
+          if (known?.beat !== beat) signs.set(name, { beat, seenAt: now })
+          return name === owner || known?.beat !== beat || now - known.seenAt <= leaseMs
+        })
+        .map((one) => one.owner),
+    )
+  }
+
+  async function lookOnce(): Promise<void> {
+    const owners = await work.beat(owner, about)
+    const living = alive(owners)
+    for (const one of owners) if (!living.has(one.owner)) await work.leave(one.owner)
+    const parts = await divideAll(await work.parts(), living)
+    const own = parts.filter((part) => wanted.has(part.subscription))
+    for (const lease of held.values()) {
+      if (!own.some((part) => sameLease(part, lease))) await giveUp(lease)
+    }
+    const rivals = owners.filter((one) => living.has(one.owner) && wantsTheSame(one))
+    const share = Math.ceil(own.length / Math.max(1, rivals.length))
+    const surplus = [...held.values()].slice(share)
+    for (const lease of surplus) {
+      await giveUp(lease)
+      await work.release([lease])
+    }
+    const free = own.filter((part) => part.owner === null && !surplus.some((lease) => samePart(lease, part)))
+    await take(free.slice(0, Math.max(0, share - held.size)))
+    looked(parts)
+  }
+
+  /** Divides what is new, and what is divided otherwise than this process wants it while nobody works on it. */
+  async function divideAll(parts: readonly SubscriptionPart[], living: ReadonlySet<string>): Promise<readonly SubscriptionPart[]> {
+    let isDivided = false
+    for (const subscription of subscriptions) {
+      const there = parts.filter((part) => part.subscription === subscription.id)
+      const isFree = there.every((part) => part.owner === null || !living.has(part.owner))
+      if (there.length === subscription.partitions || !isFree) continue
+      const start = there.length === 0 ? await startAt(subscription) : 0
+      isDivided = true
+      await work.divide(subscription.id, there.map(leaseOf), redivided(there, subscription.partitions, start))
+    }
+    return isDivided ? work.parts() : parts
+  }
+
+  async function take(parts: readonly SubscriptionPart[]): Promise<void> {
+    if (parts.length === 0 || left) return
+    for (const part of await work.acquire(owner, parts.map(leaseOf))) {
+      const lease = leaseOf(part)
+      held.set(nameOf(lease), lease)
+      acquired(wanted.get(part.subscription) as Subscription, lease)
+    }
+  }
+
+  async function giveUp(lease: Lease): Promise<void> {
+    held.delete(nameOf(lease))
+    await given(lease)
+  }
+
+  function wantsTheSame({ about: text }: WorkOwner): boolean {
+    const { subscriptions: theirs } = JSON.parse(text) as { readonly subscriptions?: readonly string[] }
+    return theirs?.some((id) => wanted.has(id)) ?? false
+  }
+
+  function look(): Promise<void> {
+    cancel()
+    looking = looking
+      .then(() => (left ? undefined : lookOnce()))
+      .catch(failed)
+      .then(() => {
+        if (!left) cancel = clock.after(leaseMs / 3, () => void look())
+      })
+    return looking
+  }
+
+  return {
+    look,
+    lost(lease) {
+      held.delete(nameOf(lease))
+    },
+    async leave() {
+      left = true
+      cancel()
+      await looking
+      await Promise.all([...held.values()].map(given))
+      held.clear()
+      await work.leave(owner)
+    },
+  }
+}
+
+/**
+ * The parts of a subscription that is divided otherwise from now on. Slots may be at different positions: a new part begins at the
+ * lowest, and knows which of its slots are further.
+ */
+function redivided(
+  parts: readonly SubscriptionPart[],
+  partitions: number,
+  start: number,
+): readonly Pick<SubscriptionPart, 'part' | 'position' | 'state'>[] {
+  const positions = Array.from({ length: slotCount }, () => start)
+  for (const { part, position, state } of parts) {
+    const { from, to } = slotsOf(part)
+    const { ahead = {} } = JSON.parse(state) as PartState
+    for (let slot = from; slot <= to; slot++) positions[slot] = Math.max(position, ahead[slot] ?? 0)
+  }
+  return partNames(partitions).map((part) => {
+    const { from, to } = slotsOf(part)
+    const position = Math.min(...positions.slice(from, to + 1))
+    const ahead: Record<number, number> = {}
+    for (let slot = from; slot <= to; slot++) if ((positions[slot] as number) > position) ahead[slot] = positions[slot] as number
+    const state: PartState = Object.keys(ahead).length > 0 ? { ahead } : {}
+    return { part, position, state: JSON.stringify(state) }
+  })
+}
+
+/** What a part keeps with its position. */
+export interface PartState {
+  /** Slots that are further than the part, from a time when they were in another one. */
+  readonly ahead?: Readonly<Record<number, number>>
+}
+
+const leaseOf = ({ subscription, part, epoch }: Lease): Lease => ({ subscription, part, epoch })
+
+const nameOf = ({ subscription, part }: Lease): string => `${subscription} ${part}`
+
+const samePart = (left: Lease, right: Lease): boolean => left.subscription === right.subscription && left.part === right.part
+
+const sameLease = (left: Lease, right: Lease): boolean => samePart(left, right) && left.epoch === right.epoch

@@ -1,0 +1,56 @@
+/** How far the parts are that this process works on: what waiting can rely on without asking the store. */
+import type { Parked } from './parked.ts'
+
+/** What is known of a part. */
+export interface PartProgress {
+  /** Everything up to here is done, or parked. */
+  readonly seen: number
+  readonly parked: readonly Parked[]
+}
+
+/** The progress of the parts of one process. */
+export interface Progress {
+  /** The parts of a subscription that this process works on, by name. */
+  partsOf(subscription: string): ReadonlyMap<string, PartProgress>
+  set(subscription: string, part: string, progress: PartProgress): void
+  forget(subscription: string, part: string): void
+  /** Resolves when anything has moved; at the latest when the signal aborts. */
+  change(signal: AbortSignal): Promise<void>
+}
+
+export function makeProgress(): Progress {
+  const parts = new Map<string, Map<string, PartProgress>>()
+  const waiting = new Set<() => void>()
+  const wakeAll = () => {
+    for (const wake of [...waiting]) wake()
+  }
+  const of = (subscription: string) => {
+    const known = parts.get(subscription)
+    if (known) return known
+    const made = new Map<string, PartProgress>()
+    parts.set(subscription, made)
+    return made
+  }
+  return {
+    partsOf: (subscription) => of(subscription),
+    set(subscription, part, progress) {
+      of(subscription).set(part, progress)
+      if (waiting.size > 0) wakeAll()
+    },
+    forget(subscription, part) {
+      of(subscription).delete(part)
+      wakeAll()
+    },
+    change: (signal) =>
+      new Promise((resolve) => {
+        const wake = () => {
+          waiting.delete(wake)
+          signal.removeEventListener('abort', wake)
+          resolve()
+        }
+        if (signal.aborted) return resolve()
+        waiting.add(wake)
+        signal.addEventListener('abort', wake)
+      }),
+  }
+}

@@ -1,0 +1,89 @@
+/** Async projections: rows are read once, folded in memory, and written with the step. */
+
+import { ProjectionFailedError } from '../../core/errors.ts'
+import { fromJson, toJson } from '../../core/json.ts'
+import type { AnyProjection } from '../../core/projection.ts'
+import type { ViewStore } from '../../core/view-store.ts'
+import type { RowWrite } from '../../core/work-store.ts'
+import { keysOf } from '../view/transactional-views.ts'
+import type { Batch, Consumer, Delivery } from './subscription.ts'
+
+/** How many rows a part keeps as text, so that it need not read them again. */
+const keptRows = 10_000
+
+interface Folding {
+  readonly tenant: string
+  readonly key: string
+  /** Whether any event has changed it. */
+  isChanged: boolean
+  row: unknown
+}
+
+/**
+ * A consumer for one part of a projection. Nobody else writes its rows, so those that it has written need not be read again.
+ *
+ * @param view  the name under which its rows are kept.
+ */
+export function projectionConsumer(projection: AnyProjection, view: string, rows: Pick<ViewStore, 'get'>): Consumer {
+  /** The text of rows as they are stored; `null` where there is none. */
+  const known = new Map<string, string | null>()
+
+  function keep(id: string, row: string | null): void {
+    known.delete(id)
+    known.set(id, row)
+    if (known.size > keptRows) known.delete(known.keys().next().value as string)
+  }
+
+  async function begin(deliveries: readonly Delivery[]): Promise<Batch> {
+    const folding = new Map<string, Folding>()
+    const missing = new Map<string, Delivery>()
+    for (const delivery of deliveries) {
+      const id = idOf(delivery)
+      if (folding.has(id) || missing.has(id)) continue
+      const row = known.get(id)
+      if (row === undefined) missing.set(id, delivery)
+      else folding.set(id, foldingOf(delivery, row))
+    }
+    await Promise.all(
+      [...missing].map(async ([id, delivery]) => {
+        const found = await rows.get(delivery.event.tenant, view, delivery.key)
+        folding.set(id, foldingOf(delivery, found?.row ?? null))
+      }),
+    )
+    return {
+      handle({ event, key }) {
+        const one = folding.get(idOf({ event, key })) as Folding
+        const next = evolve(projection, one.row, event, key)
+        if (next === undefined) return
+        one.row = next
+        one.isChanged = true
+      },
+      gathered() {
+        const writes: RowWrite[] = []
+        for (const [id, { tenant, key, row, isChanged }] of folding) {
+          if (!isChanged) continue
+          const text = row === null ? null : toJson(row, `row "${key}" of projection ${projection.name}`)
+          writes.push({ tenant, view, key, row: text })
+          keep(id, text)
+        }
+        return { rows: writes }
+      },
+    }
+  }
+
+  return { keysOf: (event) => keysOf(projection, event), begin, forget: () => known.clear() }
+}
+
+function foldingOf({ event, key }: Delivery, row: string | null): Folding {
+  return { tenant: event.tenant, key, isChanged: false, row: row === null ? null : fromJson(row) }
+}
+
+function evolve(projection: AnyProjection, row: unknown, event: Delivery['event'], key: string): unknown {
+  try {
+    return projection.evolve[event.type]?.(row === null ? projection.initial() : row, event, key)
+  } catch (cause) {
+    throw new ProjectionFailedError(projection.name, event.type, cause)
+  }
+}
+
+const idOf = ({ event, key }: Pick<Delivery, 'event' | 'key'>): string => `${event.tenant}\u0000${key}`

@@ -1,0 +1,83 @@
+/** Numbers about subscriptions: how far they are, and what holds them up. */
+import type { SubscriptionPart } from '../../core/work-store.ts'
+import type { Engine } from '../engine.ts'
+import { subscriptionsOf } from './define.ts'
+import { type Failure, parkedKind, toFailure } from './parked.ts'
+import type { WorkerStatus } from './part-worker.ts'
+import type { SubscriptionKind } from './subscription.ts'
+import type { Subscriptions } from './subscriptions.ts'
+
+/** What `app.subscriptions.list()` answers for each. */
+export interface SubscriptionStatistics {
+  readonly kind: SubscriptionKind
+  readonly name: string
+  /** Of the part that is worst off. `elsewhere`: another process works on it; `idle`: nobody does. */
+  readonly state: WorkerStatus | 'elsewhere' | 'idle'
+  /** Everything up to here is done, or parked. */
+  readonly position: number
+  readonly head: number
+  readonly lag: {
+    /** Positions behind the head; not all of them concern it. */
+    readonly events: number
+    /** Age of the oldest event that was not looked at. */
+    readonly ms: number
+  }
+  readonly parts: readonly { readonly part: string; readonly owner: string | undefined; readonly position: number }[]
+  /** By this process, since it was started. */
+  readonly handled: number
+  /** Keys with an event that is to be tried again, and those with a dead letter. */
+  readonly parked: { readonly retrying: number; readonly dead: number }
+  readonly error: Failure | undefined
+}
+
+/** One line for each subscription of the app. */
+export async function subscriptionStatistics(
+  engine: Engine,
+  running: Subscriptions | undefined,
+): Promise<readonly SubscriptionStatistics[]> {
+  const { store } = engine
+  const [head, parts] = await Promise.all([store.head(), store.work.parts()])
+  const nothing = () => {
+    throw new Error('Nothing is handled here.')
+  }
+  const all = subscriptionsOf(engine, { forEvent: nothing, send: nothing })
+  return Promise.all(all.map(({ id, kind, name }) => statisticsOf(id, kind, name)))
+
+  async function statisticsOf(id: string, kind: SubscriptionKind, name: string): Promise<SubscriptionStatistics> {
+    const own = parts.filter((part) => part.subscription === id)
+    const workers = running?.workers.filter((worker) => worker.subscription.id === id) ?? []
+    const position = (part: SubscriptionPart) =>
+      workers.find((worker) => worker.lease.part === part.part && worker.lease.epoch === part.epoch)?.seen ?? part.position
+    const lowest = own.length > 0 ? Math.min(...own.map(position)) : 0
+    const worst = workers.toSorted((left, right) => rank[right.status] - rank[left.status])[0]
+    const [retrying, dead] = await Promise.all([countParked(id, 'retrying'), countParked(id, 'dead')])
+    return {
+      kind,
+      name,
+      state: worst?.status ?? (own.some(({ owner }) => owner !== null) ? 'elsewhere' : 'idle'),
+      position: lowest,
+      head,
+      lag: { events: Math.max(0, head - lowest), ms: lowest < head ? await ageAfter(lowest) : 0 },
+      parts: own.map((part) => ({ part: part.part, owner: part.owner ?? undefined, position: position(part) })),
+      handled: workers.reduce((sum, worker) => sum + worker.handled, 0),
+      parked: { retrying, dead },
+      error: worst?.error === undefined ? undefined : toFailure(worst.error),
+    }
+  }
+
+  async function countParked(owner: string, status: string): Promise<number> {
+    return (await store.work.records({ kind: parkedKind, owner, status, limit: mostCounted })).length
+  }
+
+  async function ageAfter(position: number): Promise<number> {
+    for await (const { events } of store.readAll({ after: position, limit: 1 })) {
+      return Math.max(0, engine.clock.now() - (events[0]?.recordedAt ?? engine.clock.now()))
+    }
+    return 0
+  }
+}
+
+/** Counting is for a look; nobody has to know whether there are a thousand or more. */
+const mostCounted = 1000
+
+const rank: Record<WorkerStatus, number> = { waiting: 0, working: 1, restarting: 2, stopped: 3, lost: 4, failed: 5 }

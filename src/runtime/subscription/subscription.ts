@@ -1,0 +1,80 @@
+/** What a subscription is: which events, in which order, and who does something with them. */
+import type { RecordedEvent } from '../../core/recorded-event.ts'
+import type { Work } from '../../core/work-store.ts'
+import type { Slots } from './slots.ts'
+
+/** An event for one of the keys that it concerns. */
+export interface Delivery {
+  readonly event: RecordedEvent
+  /** Order is kept among deliveries of one key and tenant. */
+  readonly key: string
+  readonly slot: number
+  /** 1 at first. */
+  readonly attempt: number
+}
+
+/** What is committed together with the step in the log. */
+export type Gathered = Pick<Work, 'rows' | 'records' | 'statements'>
+
+/** Deliveries that are done one after the other and committed together. */
+export interface Batch {
+  /** Whether a delivery must wait until what is there has been committed. */
+  isFull?(delivery: Delivery): boolean
+  /** Does what one delivery asks for. When it throws, nothing of it may be left in the batch. */
+  handle(delivery: Delivery): Promise<void> | void
+  /** What is to be committed with the step; called once, at the end. @throws what one of the deliveries has made impossible. */
+  gathered(): Gathered
+  /** It is committed. */
+  committed?(): Promise<void>
+}
+
+/** What a consumer is given of the part that it works on. */
+export interface ConsumerContext {
+  readonly slots: Slots
+  /** Aborts when the part is given up. */
+  readonly stopping: AbortSignal
+  /** Commits something that is no step in the log, under the lease. */
+  readonly commit: (gathered: Gathered) => Promise<void>
+}
+
+/** Who does something with events. */
+export interface Consumer {
+  /** The keys that an event concerns; in each of them it comes after those before it. */
+  keysOf(event: RecordedEvent): readonly string[]
+  /** Prepares for deliveries that come together. */
+  begin(deliveries: readonly Delivery[]): Promise<Batch> | Batch
+  /** What was begun may not have been committed: whatever is remembered of it must be forgotten. */
+  forget(): void
+  /** Reads what was left to be done. */
+  resume?(): Promise<void>
+  /** When there is something to do by itself, in milliseconds since 1970. */
+  readonly nextDueAt?: number | undefined
+  /** Does what is due. @param seen  everything in the log up to here is done. @param isParked  whether events of a key wait. */
+  due?(seen: number, isParked: (tenant: string, key: string) => boolean): Promise<void>
+}
+
+/** How often a failing event is tried, and what then. */
+export interface Persistence {
+  readonly attempts: number
+  /** The longest pause before an attempt, from 2 on. */
+  pauseMs(attempt: number): number
+  readonly whenExhausted: 'dead-letter' | 'stop'
+}
+
+/** What a subscription does. */
+export type SubscriptionKind = 'projection' | 'handler' | 'process'
+
+/** A subscription as the app defines it. */
+export interface Subscription {
+  /** Unique: `<kind>:<name>`. */
+  readonly id: string
+  readonly kind: SubscriptionKind
+  /** Of the projection, handler or process. */
+  readonly name: string
+  readonly types: ReadonlySet<string>
+  /** How many parts can be worked on at the same time. */
+  readonly partitions: number
+  readonly persistence: Persistence
+  /** A consumer for one part, with a memory of its own. */
+  consumer(context: ConsumerContext): Consumer
+}

@@ -1,0 +1,118 @@
+/** The subscription engine of one app: put together here, started by `app.start()`, and loaded only then. */
+import type { Lease, SubscriptionPart } from '../../core/work-store.ts'
+import { type Engine, report } from '../engine.ts'
+import { viewDefinitionOf } from '../prepare-store.ts'
+import { type Calls, subscriptionsOf } from './define.ts'
+import { makeLogFeed } from './log-feed.ts'
+import { makeMembership } from './membership.ts'
+import { type PartWorker, startPartWorker, type WorkerContext } from './part-worker.ts'
+
+/** The engine, while it runs. */
+export interface Subscriptions {
+  /** Looks again at what is parked: somebody has changed it. */
+  poke(subscription: string): void
+  /** Settles when everything that this process works on has come to the end of the log, and nothing is due. */
+  settle(): Promise<void>
+  readonly workers: readonly PartWorker[]
+  /** As of the last look. */
+  readonly parts: readonly SubscriptionPart[]
+  /** Ends what is under way and lets go of everything; gives up waiting after some time. */
+  stop(timeoutMs: number): Promise<void>
+}
+
+export async function startSubscriptions(engine: Engine, calls: Calls): Promise<Subscriptions> {
+  const { store, clock, definitions, settings, progress } = engine
+  const subscriptions = subscriptionsOf(engine, calls)
+  const workers = new Map<string, PartWorker>()
+  let parts: readonly SubscriptionPart[] = []
+  await defineViews(engine)
+
+  const feed = makeLogFeed(store, (error) => report('reading the log failed; it is tried again', error))
+  const context: WorkerContext = {
+    store,
+    eventTypes: definitions.eventTypes,
+    clock,
+    feed,
+    random: engine.random,
+    checkpointEveryMs: settings.checkpointEveryMs,
+    restart: settings.restart,
+    moved(worker) {
+      const { subscription, part } = worker.lease
+      if (worker.status === 'lost') membership.lost(worker.lease)
+      if (worker.status === 'lost' || worker.status === 'stopped') progress.forget(subscription, part)
+      else progress.set(subscription, part, worker)
+    },
+    parked() {},
+    failed: (worker, error) => report(`${worker.subscription.name} failed`, error),
+  }
+  const membership = makeMembership({
+    work: store.work,
+    clock,
+    owner: engine.ids.next(),
+    about: {},
+    subscriptions,
+    leaseMs: settings.leaseMs,
+    startAt: async () => 0,
+    acquired(subscription, lease) {
+      workers.set(nameOf(lease), startPartWorker(context, subscription, lease))
+    },
+    async given(lease) {
+      const worker = workers.get(nameOf(lease))
+      workers.delete(nameOf(lease))
+      await worker?.stop()
+    },
+    failed: (error) => report('looking after subscriptions failed; it is tried again', error),
+    looked(found) {
+      parts = found
+      for (const worker of workers.values()) if (worker.parked.length > 0) worker.poke()
+    },
+  })
+  await membership.look()
+
+  return {
+    get workers() {
+      return [...workers.values()]
+    },
+    get parts() {
+      return parts
+    },
+    poke(subscription) {
+      for (const worker of workers.values()) if (worker.subscription.id === subscription) worker.poke()
+    },
+    async settle() {
+      for (;;) {
+        const head = await store.head()
+        const busy = [...workers.values()].filter((worker) => isBusy(worker, head))
+        if (busy.length === 0) return
+        await progress.change(AbortSignal.timeout(20))
+      }
+    },
+    async stop(timeoutMs) {
+      const left = membership.leave()
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const late = new Promise<'late'>((resolve) => {
+        timer = setTimeout(() => resolve('late'), timeoutMs)
+      })
+      const outcome = await Promise.race([left, late])
+      clearTimeout(timer)
+      if (outcome === 'late') report('stopping', new Error(`A handler has not ended within ${timeoutMs} ms; its part is left to others.`))
+      feed.close()
+    },
+  }
+
+  function isBusy(worker: PartWorker, head: number): boolean {
+    if (worker.status === 'failed' || worker.status === 'stopped' || worker.status === 'lost') return false
+    if (worker.status !== 'waiting' || worker.seen < head) return true
+    return worker.nextDueAt !== undefined && worker.nextDueAt <= clock.now()
+  }
+}
+
+/** Registers the views of async projections that are new, with their indexes. */
+async function defineViews({ store, definitions }: Engine): Promise<void> {
+  const known = new Set((await store.views.defined()).map(({ view }) => view))
+  for (const view of definitions.views) {
+    if (view.consistency === 'async' && !known.has(view.name)) await store.views.rebuild(viewDefinitionOf(view), async () => [])
+  }
+}
+
+const nameOf = ({ subscription, part }: Lease): string => `${subscription} ${part}`
