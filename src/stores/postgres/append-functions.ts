@@ -3,7 +3,7 @@
  *
  * Invariants:
  * - Positions are given while the order lock is held, which is let go only after the commit: their order is the order of commits.
- * - Whoever holds the order lock waits for nobody. What a transaction of somebody else may hold for long (a stream, a key, a row) is
+ * - An append that holds the order lock waits for nobody. What a transaction of somebody else may hold for long (a stream, a key, a row) is
  *   claimed by advisory locks that are only tried; what is busy is handed back. What nobody has claimed (an event id that an open
  *   transaction has used in another stream, a row of a user's own table) is waited for, but for some milliseconds only: then the
  *   statement fails with 55P03, and who needs it tries again alone and seldom.
@@ -19,8 +19,16 @@ CREATE FUNCTION ${schema}.order_lock() RETURNS bigint LANGUAGE sql STABLE AS $$
   SELECT hashtextextended('order', '${schema}.events'::regclass::oid::bigint)
 $$;
 
--- Takes the order lock. Everybody waits for who has it, so he is patient neither with another lock, nor the server with him: a client
--- that has vanished in the middle of a transaction would stop all appends.
+-- Takes the order lock for a transaction that has more to do with it than one statement of the store: it builds a view, fills tables, or is
+-- the caller's own. Everybody waits for who has it, so the server is not patient with a client that has vanished: that one would stop all
+-- appends. How long its statements wait for others is left as it is: they are not the store's.
+CREATE FUNCTION ${schema}.hold_order_lock() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(${schema}.order_lock());
+  PERFORM set_config('idle_in_transaction_session_timeout', '60s', true);
+END $$;
+
+-- Takes it for an append of the store's own, which is over at once: neither does it wait for another lock, nor the server for its client.
 CREATE FUNCTION ${schema}.take_order_lock() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(${schema}.order_lock());
@@ -58,7 +66,7 @@ END $$;
 CREATE FUNCTION ${schema}.head(now_ms bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
   IF EXISTS (SELECT FROM ${schema}.events WHERE position IS NULL) THEN
-    PERFORM pg_advisory_xact_lock(${schema}.order_lock());
+    PERFORM ${schema}.hold_order_lock();
     PERFORM ${schema}.stamp(now_ms);
   END IF;
   RETURN coalesce((SELECT max(position) FROM ${schema}.events WHERE position IS NOT NULL), 0);

@@ -65,7 +65,7 @@ export async function appendStaged(context: AppendContext, client: PgClient, req
   // Always in the same order, so that transactions which need several of the same never wait for each other in a circle.
   for (const claim of [...new Set(claims)].sort()) await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.claim_lock($1))`, [claim])
   // A condition must hold at the commit, so nobody may commit before.
-  if (condition) await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.order_lock()), ${schema}.stamp($1)`, [now])
+  if (condition) await rowsOf(client, `SELECT ${schema}.hold_order_lock(), ${schema}.stamp($1)`, [now])
   const verdict = await judge(context, client, request, now)
   if (verdict) return verdict
 

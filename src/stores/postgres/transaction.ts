@@ -78,7 +78,7 @@ export function storeTransaction(use: () => Promise<PgClient>, context: AppendCo
     let { after = 0, limit = Number.POSITIVE_INFINITY } = options
     for (const isComplete of [false, true]) {
       if (isComplete && (options.backwards || options.to !== undefined || limit <= 0)) return
-      if (isComplete) await on((client) => rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.order_lock())`))
+      if (isComplete) await on((client) => rowsOf(client, `SELECT ${schema}.hold_order_lock()`))
       for await (const page of readAll(reads, { ...options, after, ...(Number.isFinite(limit) ? { limit } : {}) })) {
         yield page
         after = page.position

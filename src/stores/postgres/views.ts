@@ -49,7 +49,7 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
           if (locked) return
           locked = true
           await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.claim_lock($1))`, [viewClaim(view)])
-          await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.order_lock())`)
+          await rowsOf(client, `SELECT ${schema}.hold_order_lock()`)
           await rowsOf(client, `SELECT ${schema}.stamp($1)`, [now()])
         }
         const built = await build(wholeLog(client, lock))
