@@ -19,6 +19,13 @@ CREATE FUNCTION ${schema}.order_lock() RETURNS bigint LANGUAGE sql STABLE AS $$
   SELECT hashtextextended('order', '${schema}.events'::regclass::oid::bigint)
 $$;
 
+-- A position that was told, and an append that was acknowledged, survive a crash of the server, also where the role or the database has
+-- turned off waiting for the disk. What a commit waits for besides is left as it is: the standbys of "remote_apply", the own disk of "local".
+CREATE FUNCTION ${schema}.commit_durably() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('synchronous_commit') = 'off' THEN PERFORM set_config('synchronous_commit', 'on', true); END IF;
+END $$;
+
 -- Takes the order lock for a transaction that has more to do with it than one statement of the store: it builds a view, fills tables, or is
 -- the caller's own. Everybody waits for who has it, so the server is not patient with a client that has vanished: that one would stop all
 -- appends. How long its statements wait for others is left as it is: they are not the store's.
@@ -33,6 +40,7 @@ CREATE FUNCTION ${schema}.take_order_lock() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(${schema}.order_lock());
   PERFORM set_config('lock_timeout', '20ms', true), set_config('idle_in_transaction_session_timeout', '10s', true);
+  PERFORM ${schema}.commit_durably();
 END $$;
 
 -- The lock of whatever only one transaction may write: a stream, an idempotency key, a row.
@@ -47,6 +55,7 @@ DECLARE
   last_ms bigint;
 BEGIN
   IF NOT EXISTS (SELECT FROM ${schema}.events WHERE position IS NULL) THEN RETURN; END IF;
+  PERFORM ${schema}.commit_durably();
   SELECT position, recorded_at INTO head, last_ms FROM ${schema}.events WHERE position IS NOT NULL ORDER BY position DESC LIMIT 1;
   WITH waiting AS (
     SELECT tenant, stream, version, row_number() OVER (ORDER BY staged) AS n FROM ${schema}.events WHERE position IS NULL

@@ -69,12 +69,12 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
   async function inTransaction<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
     return use(async (client) => {
       const run = (text: string) =>
-        rowsOf(client, text).catch((error) => {
+        client.query(text).catch((error) => {
           throw storeError(error)
         })
-      await run('BEGIN ISOLATION LEVEL READ COMMITTED')
       let result: T
       try {
+        await run(`BEGIN ISOLATION LEVEL READ COMMITTED; SELECT ${schema}.commit_durably()`)
         result = await work(client)
       } catch (error) {
         await run('ROLLBACK').catch(() => {}) // a connection that is gone has rolled back by itself, and is not used again
