@@ -26,11 +26,20 @@ BEGIN
   IF current_setting('synchronous_commit') = 'off' THEN PERFORM set_config('synchronous_commit', 'on', true); END IF;
 END $$;
 
+-- Whoever is on another level sees under the lock what was there before it: it would give positions twice.
+CREATE FUNCTION ${schema}.need_read_committed() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'appends need the isolation level read committed' USING ERRCODE = 'invalid_transaction_state';
+  END IF;
+END $$;
+
 -- Takes the order lock for a transaction that has more to do with it than one statement of the store: it builds a view, fills tables, or is
 -- the caller's own. Everybody waits for who has it, so the server is not patient with a client that has vanished: that one would stop all
 -- appends. How long its statements wait for others is left as it is: they are not the store's.
 CREATE FUNCTION ${schema}.hold_order_lock() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+  PERFORM ${schema}.need_read_committed();
   PERFORM pg_advisory_xact_lock(${schema}.order_lock());
   PERFORM set_config('idle_in_transaction_session_timeout', '60s', true);
 END $$;
@@ -38,6 +47,7 @@ END $$;
 -- Takes it for an append of the store's own, which is over at once: neither does it wait for another lock, nor the server for its client.
 CREATE FUNCTION ${schema}.take_order_lock() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+  PERFORM ${schema}.need_read_committed();
   PERFORM pg_advisory_xact_lock(${schema}.order_lock());
   PERFORM set_config('lock_timeout', '20ms', true), set_config('idle_in_transaction_session_timeout', '10s', true);
   PERFORM ${schema}.commit_durably();
@@ -134,9 +144,6 @@ CREATE FUNCTION ${schema}.append_batch(
   OUT head bigint, OUT recorded bigint, OUT bases bigint[], OUT refused integer[], OUT busy integer[]
 ) LANGUAGE plpgsql AS $$
 BEGIN
-  IF current_setting('transaction_isolation') <> 'read committed' THEN
-    RAISE EXCEPTION 'appends need the isolation level read committed';
-  END IF;
   PERFORM ${schema}.take_order_lock();
 
   busy := ARRAY(

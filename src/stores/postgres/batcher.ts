@@ -14,12 +14,13 @@
 import { appendInGroups, lostTogether, sizeOf } from '../../core/append-groups.ts'
 import { DacapoError, StoppedError, StoreUnavailableError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
-import { appendBatch } from './append-batch.ts'
+import { batchSender } from './append-batch.ts'
+import type { AppendContext } from './append-context.ts'
 import { BatchPlan } from './batch-plan.ts'
 import { commit } from './commit.ts'
 import { isLockTimeout, isPassing, isRefusal, isSerialization, storeError } from './driver-errors.ts'
 import { FairQueue } from './fair-queue.ts'
-import { type AppendContext, appendPositioned, Busy, explain, writtenBefore } from './judged-append.ts'
+import { appendPositioned, Busy, explain, writtenBefore } from './judged-append.ts'
 import { type PgClient, rowsOf } from './pg.ts'
 import { WaitingLine } from './waiting-line.ts'
 
@@ -62,6 +63,7 @@ const shutMs = 200
 export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, lockTimeoutMs, use, committed }: BatcherOptions): Batcher {
   // A group may be of several tenants; it stands with the first of them.
   const queue = new FairQueue<Unit>(({ requests }) => requests[0]!.tenant ?? '')
+  const send = batchSender(context)
   let flushing = false
   let closing = false
   let idle = () => {}
@@ -125,7 +127,7 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
     }
     const requests = units.flatMap((unit) => unit.requests)
     try {
-      const outcome = await use((client) => appendBatch(client, context.batchStatement, plan, requests, context.now(), context.knownTypes))
+      const outcome = await use((client) => send(client, plan, requests))
       if (outcome.kind === 'written') {
         let at = 0
         for (const { requests, resolve } of units) {

@@ -3,12 +3,12 @@ import { DefinitionError } from '../../core/errors.ts'
 import type { EventStore } from '../../core/event-store.ts'
 import { wakeUps } from '../../core/wake-ups.ts'
 import { batchStatement } from './append-batch.ts'
+import type { AppendContext } from './append-context.ts'
 import { makeBatcher } from './batcher.ts'
 import { commit } from './commit.ts'
 import { makeConnections } from './connections.ts'
 import { storeError } from './driver-errors.ts'
 import { forgetSome, remembered } from './idempotency.ts'
-import type { AppendContext } from './judged-append.ts'
 import { migrate } from './migrate.ts'
 import { notifications } from './notify.ts'
 import { assertConnections, type PostgresOptions, settingsOf } from './options.ts'
@@ -60,7 +60,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
   const context: AppendContext = { schema, batchStatement: batchStatement(schema), knownTypes: new Set(), now }
   const reads: ReadContext = { schema, now, read }
   const wakes = wakeUps(
-    () => read((client) => headOf(client, schema, now())),
+    () => headOf(reads),
     (byAnybody) => (byAnybody ? others.start() : others.stop()),
   )
   const others = notifications(connections, `dacapo_${settings.schemaName}`, settings.pollMs, wakes.wake)
@@ -96,17 +96,18 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
     readAll: (how) => readAll(reads, how),
     streamInfo: (stream, tenant = '') => streamInfo(reads, tenant, stream),
     listStreams: (how) => listStreams(reads, how),
-    head: () => read((client) => headOf(client, schema, now())),
-    eventTypes: () =>
-      read(async (client) => {
-        await headOf(client, schema, now())
+    head: () => headOf(reads),
+    async eventTypes() {
+      await headOf(reads)
+      return read(async (client) => {
         const rows = await rowsOf(client, `SELECT category, type, schema_version FROM ${schema}.event_types`)
         return rows.map(([category, type, schemaVersion]) => ({
           category: category as string,
           type: type as string,
           schemaVersion: schemaVersion as number,
         }))
-      }),
+      })
+    },
     changes: (signal) => wakes.listen(signal),
     remembered: (tenant, key) => read((client) => remembered(client, schema, tenant, key, now())),
     async forgetExpired(time) {
@@ -125,7 +126,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
         return work(transaction).finally(end)
       })
       // Its events get their positions now, and not only when somebody else comes along. It is committed also when that fails.
-      await read((client) => headOf(client, schema, now())).catch(() => {})
+      await headOf(reads).catch(() => {})
       others.committed()
       return result
     },

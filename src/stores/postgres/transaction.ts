@@ -4,12 +4,14 @@ import { checkAppend } from '../../core/check-append.ts'
 import { ConcurrencyError, DacapoError, SqlError, StoppedError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult, ReadAllOptions, StoreTransaction } from '../../core/event-store.ts'
 import type { LogPage } from '../../core/stored-event.ts'
+import type { AppendContext } from './append-context.ts'
 import { keyClaim } from './claims.ts'
 import { isConstraint, isDeadlock, isRefusal, isSerialization, isTakenVersion, storeError } from './driver-errors.ts'
 import { remembered } from './idempotency.ts'
-import { type AppendContext, appendStaged, explain, judge } from './judged-append.ts'
+import { appendStaged, explain, judge } from './judged-append.ts'
 import { type PgClient, rowsOf } from './pg.ts'
 import { type ReadContext, readAll, readStream } from './read.ts'
+import { needReadCommitted } from './read-committed.ts'
 import { runStatement } from './run-statement.ts'
 import { latestSnapshot } from './snapshots.ts'
 import { streamInfo } from './streams.ts'
@@ -75,6 +77,7 @@ export function storeTransaction(use: () => Promise<PgClient>, context: AppendCo
    * others go on, then keeps them out and reads what has come meanwhile.
    */
   async function* untilNobodyCommits(options: ReadAllOptions = {}): AsyncGenerator<LogPage> {
+    await on((client) => needReadCommitted(client, 'Reading the log'))
     let { after = 0, limit = Number.POSITIVE_INFINITY } = options
     for (const isComplete of [false, true]) {
       if (isComplete && (options.backwards || options.to !== undefined || limit <= 0)) return

@@ -70,7 +70,7 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
       after = page.position
     }
     await lock()
-    yield* readAll({ ...context, read: (work) => work(client) }, { after })
+    yield* readAll({ ...context, read: (work) => work(client), inTransaction: true }, { after })
   }
 }
 
