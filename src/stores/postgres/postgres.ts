@@ -122,7 +122,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
 
     async transaction(work) {
       const result = await inTransaction(async (client) => {
-        const [transaction, end] = storeTransaction(async () => client, context)
+        const [transaction, end] = storeTransaction(client, context)
         return work(transaction).finally(end)
       })
       // Its events get their positions now, and not only when somebody else comes along. It is committed also when that fails.
@@ -133,7 +133,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
     within(client) {
       if (typeof (client as PgClient | undefined)?.query !== 'function')
         throw new DefinitionError('within() needs a client of pg that is in a transaction.')
-      return storeTransaction(async () => client as PgClient, context)[0]
+      return storeTransaction(client as PgClient, context)[0]
     },
 
     migrate: () => read(async () => {}),

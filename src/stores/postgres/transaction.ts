@@ -3,6 +3,7 @@
 import { checkAppend } from '../../core/check-append.ts'
 import { ConcurrencyError, DacapoError, SqlError, StoppedError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult, ReadAllOptions, StoreTransaction } from '../../core/event-store.ts'
+import { type Gate, gate } from '../../core/gate.ts'
 import type { LogPage } from '../../core/stored-event.ts'
 import type { AppendContext } from './append-context.ts'
 import { keyClaim } from './claims.ts'
@@ -17,22 +18,28 @@ import { latestSnapshot } from './snapshots.ts'
 import { streamInfo } from './streams.ts'
 import { getRow } from './views.ts'
 
+/** One at a time on a client: of two that took turns with their statements, one would go back to the savepoint of the other. */
+const turns = new WeakMap<PgClient, Gate>()
+
 /**
- * @param use  gives the client, once it is ready.
- * @returns the transaction, and how to make it unusable once it has ended.
+ * @returns the transaction, and how to make it unusable: resolves once nothing of it is under way any more, so that it can be committed.
  */
-export function storeTransaction(use: () => Promise<PgClient>, context: AppendContext): readonly [StoreTransaction, end: () => void] {
+export function storeTransaction(client: PgClient, context: AppendContext): readonly [StoreTransaction, end: () => Promise<void>] {
   const { schema, now } = context
+  const turn = turns.get(client) ?? gate()
+  turns.set(client, turn)
   let open = true
   let depth = 0
 
   async function on<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
-    const client = await use()
-    if (!open) throw new StoppedError('The transaction')
+    const leave = await turn.enter()
     try {
+      if (!open) throw new StoppedError('The transaction')
       return await work(client)
     } catch (error) {
       throw storeError(error)
+    } finally {
+      leave()
     }
   }
 
@@ -133,8 +140,10 @@ export function storeTransaction(use: () => Promise<PgClient>, context: AppendCo
   }
   return [
     transaction,
-    () => {
+    async () => {
       open = false
+      const leave = await turn.enter()
+      leave()
     },
   ]
 }
