@@ -29,6 +29,7 @@ import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, 
 import type { Execution, IdempotencyKey } from './execution.ts'
 import { entryForError, entryForRejection, entryForReturn, recallKept, toKey, toRejection } from './idempotency.ts'
 import { executeSingle, type Session } from './single-execution.ts'
+import { whileOpen } from './while-open.ts'
 
 /** Makes a transaction itself idempotent: the same key gives the same value, or the same rejection, without running it again. */
 export interface TransactionOptions {
@@ -101,9 +102,21 @@ export async function runTransaction(
     try {
       const result = await current.run(open, () =>
         begin((transaction) => {
-          const calls = callsOf(inside, transaction, touched)
+          let working = true
+          const calls = callsOf(
+            inside,
+            whileOpen(transaction, () => working),
+            touched,
+          )
+          const workOn = async () => {
+            try {
+              return await work(calls)
+            } finally {
+              working = false
+            }
+          }
           // Once its caller was told that it failed, it is undone, and at once: others are waiting for its turn to end.
-          return unlessAbandoned(abandoned, () => (key ? runOnce(scope, transaction, key, () => work(calls)) : work(calls)))
+          return unlessAbandoned(abandoned, () => (key ? runOnce(scope, transaction, key, workOn) : workOn()))
         }),
       )
       addCounters(engine.counters, counters)

@@ -1,8 +1,10 @@
 /** Sends a batch to the database, and reads what came of it. */
 import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
 import { storedAt } from '../../core/stored-event.ts'
+import type { AppendContext } from './append-context.ts'
 import type { BatchPlan } from './batch-plan.ts'
 import { firstOf, type PgClient } from './pg.ts'
+import { inReadCommitted, isOtherLevel } from './read-committed.ts'
 
 /** What a batch came to: written as a whole, or not at all and by whose fault. */
 export type BatchOutcome =
@@ -14,14 +16,37 @@ export type BatchOutcome =
 export const batchStatement = (schema: string): string =>
   `SELECT head, recorded, bases, refused, busy FROM ${schema}.append_batch(${Array.from({ length: 41 }, (_, i) => `$${i + 1}`).join(', ')})`
 
-/** @param requests  those of the plan, in its order. */
+/** Sends batches that are each a transaction, and their own commit. */
+export function batchSender({ batchStatement, knownTypes, now }: AppendContext) {
+  /** Known since the first batch was refused; asking beforehand would be a round trip for everybody. */
+  let mustNameLevel = false
+
+  async function asTransaction(client: PgClient, call: () => Promise<BatchOutcome>): Promise<BatchOutcome> {
+    if (mustNameLevel) return inReadCommitted(client, call)
+    try {
+      return await call()
+    } catch (error) {
+      if (!isOtherLevel(error)) throw error
+      mustNameLevel = true
+      return inReadCommitted(client, call)
+    }
+  }
+
+  return async (client: PgClient, plan: BatchPlan, requests: readonly AppendRequest[]): Promise<BatchOutcome> => {
+    const outcome = await asTransaction(client, () => appendBatch(client, batchStatement, plan, requests, now(), knownTypes))
+    if (outcome.kind === 'written') for (const name of plan.typeNames) knownTypes.add(name)
+    return outcome
+  }
+}
+
+/** @param requests  those of the plan, in its order. @param knownTypes  event types that are stored. */
 export async function appendBatch(
   client: PgClient,
   statement: string,
   plan: BatchPlan,
   requests: readonly AppendRequest[],
   now: number,
-  knownTypes: Set<string>,
+  knownTypes: ReadonlySet<string>,
 ): Promise<BatchOutcome> {
   const row = (await firstOf(client, statement, plan.parameters(now, knownTypes))) as Answer
   const [head, recordedAt, bases, refused, busy] = row
@@ -29,7 +54,6 @@ export async function appendBatch(
   if (held.length > 0) return { kind: 'busy', requests: new Set(held.map((number) => number - 1)) }
   const wrong = numbersIn(refused)
   if (wrong.length > 0) return { kind: 'refused', requests: new Set(wrong.map((number) => number - 1)) }
-  for (const name of plan.typeNames) knownTypes.add(name)
   const versions = numbersIn(bases)
   const results = requests.map(({ tenant = '', stream, events }, i): AppendResult => {
     const placed = plan.placed[i]!

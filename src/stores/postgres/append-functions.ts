@@ -3,7 +3,7 @@
  *
  * Invariants:
  * - Positions are given while the order lock is held, which is let go only after the commit: their order is the order of commits.
- * - Whoever holds the order lock waits for nobody. What a transaction of somebody else may hold for long (a stream, a key, a row) is
+ * - An append that holds the order lock waits for nobody. What a transaction of somebody else may hold for long (a stream, a key, a row) is
  *   claimed by advisory locks that are only tried; what is busy is handed back. What nobody has claimed (an event id that an open
  *   transaction has used in another stream, a row of a user's own table) is waited for, but for some milliseconds only: then the
  *   statement fails with 55P03, and who needs it tries again alone and seldom.
@@ -19,12 +19,38 @@ CREATE FUNCTION ${schema}.order_lock() RETURNS bigint LANGUAGE sql STABLE AS $$
   SELECT hashtextextended('order', '${schema}.events'::regclass::oid::bigint)
 $$;
 
--- Takes the order lock. Everybody waits for who has it, so he is patient neither with another lock, nor the server with him: a client
--- that has vanished in the middle of a transaction would stop all appends.
+-- A position that was told, and an append that was acknowledged, survive a crash of the server, also where the role or the database has
+-- turned off waiting for the disk. What a commit waits for besides is left as it is: the standbys of "remote_apply", the own disk of "local".
+CREATE FUNCTION ${schema}.commit_durably() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('synchronous_commit') = 'off' THEN PERFORM set_config('synchronous_commit', 'on', true); END IF;
+END $$;
+
+-- Whoever is on another level sees under the lock what was there before it: it would give positions twice.
+CREATE FUNCTION ${schema}.need_read_committed() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'appends need the isolation level read committed' USING ERRCODE = 'invalid_transaction_state';
+  END IF;
+END $$;
+
+-- Takes the order lock for a transaction that has more to do with it than one statement of the store: it builds a view, fills tables, or is
+-- the caller's own. Everybody waits for who has it, so the server is not patient with a client that has vanished: that one would stop all
+-- appends. How long its statements wait for others is left as it is: they are not the store's.
+CREATE FUNCTION ${schema}.hold_order_lock() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM ${schema}.need_read_committed();
+  PERFORM pg_advisory_xact_lock(${schema}.order_lock());
+  PERFORM set_config('idle_in_transaction_session_timeout', '60s', true);
+END $$;
+
+-- Takes it for an append of the store's own, which is over at once: neither does it wait for another lock, nor the server for its client.
 CREATE FUNCTION ${schema}.take_order_lock() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+  PERFORM ${schema}.need_read_committed();
   PERFORM pg_advisory_xact_lock(${schema}.order_lock());
   PERFORM set_config('lock_timeout', '20ms', true), set_config('idle_in_transaction_session_timeout', '10s', true);
+  PERFORM ${schema}.commit_durably();
 END $$;
 
 -- The lock of whatever only one transaction may write: a stream, an idempotency key, a row.
@@ -39,6 +65,7 @@ DECLARE
   last_ms bigint;
 BEGIN
   IF NOT EXISTS (SELECT FROM ${schema}.events WHERE position IS NULL) THEN RETURN; END IF;
+  PERFORM ${schema}.commit_durably();
   SELECT position, recorded_at INTO head, last_ms FROM ${schema}.events WHERE position IS NOT NULL ORDER BY position DESC LIMIT 1;
   WITH waiting AS (
     SELECT tenant, stream, version, row_number() OVER (ORDER BY staged) AS n FROM ${schema}.events WHERE position IS NULL
@@ -58,7 +85,7 @@ END $$;
 CREATE FUNCTION ${schema}.head(now_ms bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
   IF EXISTS (SELECT FROM ${schema}.events WHERE position IS NULL) THEN
-    PERFORM pg_advisory_xact_lock(${schema}.order_lock());
+    PERFORM ${schema}.hold_order_lock();
     PERFORM ${schema}.stamp(now_ms);
   END IF;
   RETURN coalesce((SELECT max(position) FROM ${schema}.events WHERE position IS NOT NULL), 0);
@@ -117,9 +144,6 @@ CREATE FUNCTION ${schema}.append_batch(
   OUT head bigint, OUT recorded bigint, OUT bases bigint[], OUT refused integer[], OUT busy integer[]
 ) LANGUAGE plpgsql AS $$
 BEGIN
-  IF current_setting('transaction_isolation') <> 'read committed' THEN
-    RAISE EXCEPTION 'appends need the isolation level read committed';
-  END IF;
   PERFORM ${schema}.take_order_lock();
 
   busy := ARRAY(

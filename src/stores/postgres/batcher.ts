@@ -1,6 +1,6 @@
 /**
  * Appends of everybody share commits: whatever waits when the last batch has been committed goes into the next one, in one round trip
- * and without a timer. Each request wins or loses alone.
+ * and without a timer. Each request wins or loses alone. When more waits than fits, tenants take turns.
  *
  * A batch is written as a whole or not at all. When the database names requests whose demands do not hold, these are taken out and
  * judged one by one, in a transaction of their own, and the others go on together. What somebody's open transaction holds goes to the
@@ -14,12 +14,15 @@
 import { appendInGroups, lostTogether, sizeOf } from '../../core/append-groups.ts'
 import { DacapoError, StoppedError, StoreUnavailableError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
-import { appendBatch } from './append-batch.ts'
+import { batchSender } from './append-batch.ts'
+import type { AppendContext } from './append-context.ts'
 import { BatchPlan } from './batch-plan.ts'
 import { commit } from './commit.ts'
 import { isLockTimeout, isPassing, isRefusal, isSerialization, storeError } from './driver-errors.ts'
-import { type AppendContext, appendPositioned, Busy, explain, writtenBefore } from './judged-append.ts'
+import { FairQueue } from './fair-queue.ts'
+import { appendPositioned, Busy, explain, writtenBefore } from './judged-append.ts'
 import { type PgClient, rowsOf } from './pg.ts'
+import { WaitingLine } from './waiting-line.ts'
 
 /** Requests that win or lose together; most are alone. */
 interface Unit {
@@ -58,13 +61,15 @@ export interface Batcher {
 const shutMs = 200
 
 export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, lockTimeoutMs, use, committed }: BatcherOptions): Batcher {
-  const queue: Unit[] = []
+  // A group may be of several tenants; it stands with the first of them.
+  const queue = new FairQueue<Unit>(({ requests }) => requests[0]!.tenant ?? '')
+  const send = batchSender(context)
   let flushing = false
   let closing = false
   let idle = () => {}
   /** The slow lane, each with its next attempt. */
   const lane = new Map<Unit, ReturnType<typeof setTimeout>>()
-  const waitingRoom: Unit[] = []
+  const waitingRoom = new WaitingLine<Unit>()
   let door: ReturnType<typeof setTimeout> | undefined
 
   async function submit(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
@@ -81,7 +86,7 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
 
   async function flush(): Promise<void> {
     flushing = true
-    while (queue.length > 0) {
+    while (!queue.isEmpty) {
       // Whoever is resumed by the last commit may have more to write: it gets in here, before the next one.
       await new Promise((resolve) => setImmediate(resolve))
       const [plan, units] = takeBatch()
@@ -91,22 +96,27 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
     idle()
   }
 
-  /** As many of those who wait as fit; who does not fit stays, and with it everybody behind who touches the same. */
+  /** As many of those who wait as fit; who does not fit stays, and with it everybody of its tenant behind it, who may touch the same. */
   function takeBatch(): readonly [BatchPlan, readonly Unit[]] {
     const plan = new BatchPlan()
     const units: Unit[] = []
     let bytes = 0
-    for (const unit of queue) {
-      if (units.length > 0 && (plan.count + unit.requests.length > maxBatchRequests || bytes + unit.bytes > maxBatchBytes)) break
-      const careful = needsCare(unit)
+    let alone = false
+    queue.take((unit) => {
+      const tooMuch = plan.count + unit.requests.length > maxBatchRequests || bytes + unit.bytes > maxBatchBytes
+      if (alone || (units.length > 0 && tooMuch)) return 'enough'
       const [request] = unit.requests as readonly [AppendRequest]
-      if (careful ? units.length > 0 : !plan.fits(request)) break
-      if (!careful) plan.take(request)
+      if (needsCare(unit)) {
+        if (units.length > 0) return 'not now'
+        alone = true
+      } else {
+        if (!plan.fits(request)) return 'not now'
+        plan.take(request)
+      }
       units.push(unit)
       bytes += unit.bytes
-      if (careful) break
-    }
-    queue.splice(0, units.length)
+      return 'taken'
+    })
     return [plan, units]
   }
 
@@ -117,7 +127,7 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
     }
     const requests = units.flatMap((unit) => unit.requests)
     try {
-      const outcome = await use((client) => appendBatch(client, context.batchStatement, plan, requests, context.now(), context.knownTypes))
+      const outcome = await use((client) => send(client, plan, requests))
       if (outcome.kind === 'written') {
         let at = 0
         for (const { requests, resolve } of units) {
@@ -128,7 +138,7 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
         return
       }
       const [named, others] = split(units, plan, outcome.requests)
-      queue.unshift(...others)
+      queue.putBack(others)
       if (outcome.kind === 'busy') for (const unit of named) waitForTurn(unit)
       else await judgeEach(named)
     } catch (error) {
@@ -228,14 +238,14 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
   function waitOutside(unit: Unit): void {
     unit.held = true
     if (givesUp(unit)) return
-    waitingRoom.push(unit)
+    waitingRoom.append(unit)
     door ??= setTimeout(openDoor, shutMs)
   }
 
   function openDoor(): void {
     clearTimeout(door)
     const unit = waitingRoom.shift()
-    door = waitingRoom.length > 0 ? setTimeout(openDoor, shutMs) : undefined
+    door = waitingRoom.isEmpty ? undefined : setTimeout(openDoor, shutMs)
     if (unit && !givesUp(unit)) enqueue(unit)
   }
 
@@ -257,7 +267,7 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
         enqueue(unit)
       }
       lane.clear()
-      for (const unit of waitingRoom.splice(0)) enqueue(unit)
+      for (let unit = waitingRoom.shift(); unit; unit = waitingRoom.shift()) enqueue(unit)
       if (flushing) {
         await new Promise<void>((resolve) => {
           idle = resolve

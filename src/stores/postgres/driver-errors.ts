@@ -34,11 +34,26 @@ export function isRefusal(error: unknown): boolean {
   return state !== undefined && !/^(?:08|25P03|57P|53|58|XX)/.test(state)
 }
 
-/** The error that a caller gets. */
+/**
+ * The server could not be asked, or has not answered: an error of the operating system or of TLS, or one of the sentences in which `pg` and
+ * its pool say so without a code.
+ */
+function isConnectionError(error: unknown): boolean {
+  // A mistake in a program has a class of its own, and is no less one for what it says.
+  if (!(error instanceof Error) || /^(?:Type|Range|Reference|Syntax)Error$/.test(error.name)) return false
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown }
+  if (syscall !== undefined) return true
+  if (typeof code === 'string')
+    return /^(?:E(?!RR_)[A-Z_]+|(?:ERR_)?(?:TLS|SSL|SOCKET|STREAM)_\w+|\w*(?:CERT|SIGNATURE|ISSUER)\w*)$/.test(code)
+  return /connect|terminat|timeout|socket|\b(?:SSL|SASL|TLS)\b|not queryable|ended the connection|after calling end/i.test(error.message)
+}
+
+/** The error that a caller gets. What is neither of the server nor of the connection is a mistake somewhere, and handed on as it is. */
 export function storeError(error: unknown): unknown {
   if (DacapoError.is(error)) return error
   const unavailable = (message: string, retryable: boolean) => new StoreUnavailableError('postgres', message, { retryable, cause: error })
   const state = sqlState(error)
+  if (state === undefined && !isConnectionError(error)) return error
   const why = error instanceof Error ? error.message || String((error as { code?: unknown }).code) : String(error)
   switch (state) {
     case undefined:

@@ -5,27 +5,21 @@
  * only say that all is well.
  */
 
-import { DacapoError, DefinitionError, ProjectionFailedError, StoreUnavailableError } from '../../core/errors.ts'
+import { DacapoError, ProjectionFailedError, StoreUnavailableError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
 import { type AppendFacts, knownEvents, refusalOf } from '../../core/judge-append.ts'
 import { correlationIdOf } from '../../core/metadata.ts'
 import { type StoredEvent, storedAt } from '../../core/stored-event.ts'
 import { eventColumns, toEvent } from '../sql/event-rows.ts'
 import { appendBatch } from './append-batch.ts'
+import type { AppendContext } from './append-context.ts'
 import { BatchPlan } from './batch-plan.ts'
 import { keyClaim, rowClaim, streamClaim, viewClaim } from './claims.ts'
 import { isPassing, isRefusal } from './driver-errors.ts'
 import { remembered } from './idempotency.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
+import { needReadCommitted } from './read-committed.ts'
 import { runStatement } from './run-statement.ts'
-
-/** What appending needs to know of its store. */
-export interface AppendContext {
-  readonly schema: string
-  readonly batchStatement: string
-  readonly knownTypes: Set<string>
-  readonly now: () => number
-}
 
 /** Somebody's open transaction holds what a request needs. */
 export class Busy extends Error {}
@@ -55,7 +49,9 @@ export async function appendStaged(context: AppendContext, client: PgClient, req
   for (const view of [...new Set(views.map((one) => one.view))].sort())
     await rowsOf(client, `SELECT pg_advisory_xact_lock_shared(${schema}.claim_lock($1))`, [viewClaim(view)])
   // What is only read must be the newest there is, too. What is written is safe on any level: the server refuses what is outdated.
-  if (condition || request.checks?.length || (events.length === 0 && expectedVersion !== 'any')) await needReadCommitted(client, stream)
+  if (condition || request.checks?.length || (events.length === 0 && expectedVersion !== 'any')) {
+    await needReadCommitted(client, `An append to ${stream} that checks what it does not write`)
+  }
   const claims = [
     ...(events.length > 0 || expectedVersion !== 'any' ? [streamClaim(tenant, stream)] : []),
     ...(request.checks ?? []).map((check) => streamClaim(tenant, check.stream)),
@@ -65,7 +61,7 @@ export async function appendStaged(context: AppendContext, client: PgClient, req
   // Always in the same order, so that transactions which need several of the same never wait for each other in a circle.
   for (const claim of [...new Set(claims)].sort()) await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.claim_lock($1))`, [claim])
   // A condition must hold at the commit, so nobody may commit before.
-  if (condition) await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.order_lock()), ${schema}.stamp($1)`, [now])
+  if (condition) await rowsOf(client, `SELECT ${schema}.hold_order_lock(), ${schema}.stamp($1)`, [now])
   const verdict = await judge(context, client, request, now)
   if (verdict) return verdict
 
@@ -108,14 +104,6 @@ export async function appendStaged(context: AppendContext, client: PgClient, req
   // The position comes after the commit, and with it the time; until then it is 0.
   const written = events.map((event, n) => storedAt(event, { tenant, stream, version: before + 1 + n, position: 0, recordedAt: now }))
   return { kind: 'appended', version: before + events.length, events: written }
-}
-
-async function needReadCommitted(client: PgClient, stream: string): Promise<void> {
-  const level = (await firstOf(client, 'SHOW transaction_isolation'))?.[0]
-  if (level === 'read committed') return
-  throw new DefinitionError(
-    `An append to ${stream} checks what it does not write, which needs a transaction with ISOLATION LEVEL READ COMMITTED; this one has ${level}, and sees an old state.`,
-  )
 }
 
 /**

@@ -34,16 +34,17 @@ export function notifications(
     for (let pauseMs = 100; !signal.aborted; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       try {
         await connections.use(async (client) => {
-          const over = ending(client, signal)
+          const ending = endOf(client, signal)
           client.on('notification', wake)
           try {
             await rowsOf(client, `LISTEN "${channel}"`)
             pauseMs = 100
             wake() // what was told while nobody listened
-            await over
+            await ending.reached
             if (signal.aborted) await rowsOf(client, 'UNLISTEN *')
           } finally {
             client.removeListener('notification', wake)
+            ending.forget()
           }
         })
       } catch {
@@ -78,26 +79,33 @@ export function notifications(
   }
 }
 
-/** Settles when the connection ends, or when it is not needed any more. */
-function ending(client: PgPoolClient, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    client.on('end', () => resolve())
-    client.on('error', () => resolve())
-    signal.addEventListener('abort', () => resolve(), { once: true })
+/** When the connection ends, or is not needed any more. The client goes back to its pool, so whoever has asked takes the listeners back. */
+function endOf(client: PgPoolClient, signal: AbortSignal): { readonly reached: Promise<void>; forget(): void } {
+  let settle = () => {}
+  const reached = new Promise<void>((resolve) => {
+    settle = resolve
   })
+  client.on('end', settle)
+  client.on('error', settle)
+  signal.addEventListener('abort', settle)
+  return {
+    reached,
+    forget() {
+      client.removeListener('end', settle)
+      client.removeListener('error', settle)
+      signal.removeEventListener('abort', settle)
+    },
+  }
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    timer.unref()
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
+    const end = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms).unref()
+    signal.addEventListener('abort', end)
   })
 }

@@ -3,12 +3,12 @@ import { DefinitionError } from '../../core/errors.ts'
 import type { EventStore } from '../../core/event-store.ts'
 import { wakeUps } from '../../core/wake-ups.ts'
 import { batchStatement } from './append-batch.ts'
+import type { AppendContext } from './append-context.ts'
 import { makeBatcher } from './batcher.ts'
 import { commit } from './commit.ts'
 import { makeConnections } from './connections.ts'
 import { storeError } from './driver-errors.ts'
 import { forgetSome, remembered } from './idempotency.ts'
-import type { AppendContext } from './judged-append.ts'
 import { migrate } from './migrate.ts'
 import { notifications } from './notify.ts'
 import { assertConnections, type PostgresOptions, settingsOf } from './options.ts'
@@ -61,7 +61,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
   const context: AppendContext = { schema, batchStatement: batchStatement(schema), knownTypes: new Set(), now }
   const reads: ReadContext = { schema, now, read }
   const wakes = wakeUps(
-    () => read((client) => headOf(client, schema, now())),
+    () => headOf(reads),
     (byAnybody) => (byAnybody ? others.start() : others.stop()),
   )
   const others = notifications(connections, `dacapo_${settings.schemaName}`, settings.pollMs, wakes.wake)
@@ -70,12 +70,12 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
   async function inTransaction<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
     return use(async (client) => {
       const run = (text: string) =>
-        rowsOf(client, text).catch((error) => {
+        client.query(text).catch((error) => {
           throw storeError(error)
         })
-      await run('BEGIN ISOLATION LEVEL READ COMMITTED')
       let result: T
       try {
+        await run(`BEGIN ISOLATION LEVEL READ COMMITTED; SELECT ${schema}.commit_durably()`)
         result = await work(client)
       } catch (error) {
         await run('ROLLBACK').catch(() => {}) // a connection that is gone has rolled back by itself, and is not used again
@@ -97,17 +97,18 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
     readAll: (how) => readAll(reads, how),
     streamInfo: (stream, tenant = '') => streamInfo(reads, tenant, stream),
     listStreams: (how) => listStreams(reads, how),
-    head: () => read((client) => headOf(client, schema, now())),
-    eventTypes: () =>
-      read(async (client) => {
-        await headOf(client, schema, now())
+    head: () => headOf(reads),
+    async eventTypes() {
+      await headOf(reads)
+      return read(async (client) => {
         const rows = await rowsOf(client, `SELECT category, type, schema_version FROM ${schema}.event_types`)
         return rows.map(([category, type, schemaVersion]) => ({
           category: category as string,
           type: type as string,
           schemaVersion: schemaVersion as number,
         }))
-      }),
+      })
+    },
     changes: (signal) => wakes.listen(signal),
     remembered: (tenant, key) => read((client) => remembered(client, schema, tenant, key, now())),
     async forgetExpired(time) {
@@ -123,18 +124,18 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
 
     async transaction(work) {
       const result = await inTransaction(async (client) => {
-        const [transaction, end] = storeTransaction(async () => client, context)
+        const [transaction, end] = storeTransaction(client, context)
         return work(transaction).finally(end)
       })
       // Its events get their positions now, and not only when somebody else comes along. It is committed also when that fails.
-      await read((client) => headOf(client, schema, now())).catch(() => {})
+      await headOf(reads).catch(() => {})
       others.committed()
       return result
     },
     within(client) {
       if (typeof (client as PgClient | undefined)?.query !== 'function')
         throw new DefinitionError('within() needs a client of pg that is in a transaction.')
-      return storeTransaction(async () => client as PgClient, context)[0]
+      return storeTransaction(client as PgClient, context)[0]
     },
 
     migrate: () => read(async () => {}),

@@ -5,6 +5,7 @@ import { columnsInStream, toEvent } from '../sql/event-rows.ts'
 import { logSource } from '../sql/log-source.ts'
 import { dialectOf } from './dialect.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
+import { inReadCommitted, isOtherLevel } from './read-committed.ts'
 import { select } from './sql-text.ts'
 
 /** Does a read, on whichever connection. */
@@ -15,7 +16,7 @@ export interface ReadContext {
   readonly schema: string
   readonly now: () => number
   readonly read: Read
-  /** Inside a transaction: what has no position yet is its own, and is seen. */
+  /** Inside a transaction: what has no position yet is its own, and is seen. Nothing in here begins or ends one. */
   readonly inTransaction?: boolean
 }
 
@@ -26,10 +27,11 @@ const longestWalk = 100_000
 
 /** A stream in pages. */
 export async function* readStream(
-  { schema, now, read, inTransaction = false }: ReadContext,
+  context: ReadContext,
   stream: string,
   options: ReadStreamOptions = {},
 ): AsyncGenerator<readonly StoredEvent[]> {
+  const { schema, read, inTransaction = false } = context
   const { tenant = '', backwards = false, pageSize = defaultPageSize } = options
   const text = `SELECT ${columnsInStream} FROM ${schema}.events e
     WHERE tenant = $1 AND stream = $2 AND version > $3 AND version <= $4 ORDER BY version ${backwards ? 'DESC' : 'ASC'} LIMIT $5`
@@ -41,7 +43,7 @@ export async function* readStream(
     const page = () => read((client) => rowsOf(client, text, [tenant, stream, after, to, size]))
     let rows = await page()
     if (!inTransaction && rows.some(([position]) => position === null)) {
-      await read((client) => headOf(client, schema, now()))
+      await headOf(context)
       rows = await page()
     }
     const events = rows.map((row) => toEvent(row, tenant, stream))
@@ -56,7 +58,7 @@ export async function* readStream(
 
 /** The log in pages. */
 export async function* readAll(context: ReadContext, options: ReadAllOptions = {}): AsyncGenerator<LogPage> {
-  const { schema, now, read } = context
+  const { schema, read } = context
   const { backwards = false, pageSize = defaultPageSize } = options
   let after = Math.max(options.after ?? 0, 0)
   let to = options.to ?? Number.MAX_SAFE_INTEGER
@@ -67,7 +69,7 @@ export async function* readAll(context: ReadContext, options: ReadAllOptions = {
   let walk = pageSize
   while (left > 0) {
     if (after >= Math.min(to, head)) {
-      head = await read((client) => headOf(client, schema, now()))
+      head = await headOf(context)
       if (after >= Math.min(to, head)) return
     }
     const last = Math.min(to, head)
@@ -95,6 +97,14 @@ function nextWalk(walked: number, found: number, pageSize: number): number {
 }
 
 /** Position of the newest event, once everything committed has one. */
-export async function headOf(client: PgClient, schema: string, now: number): Promise<number> {
-  return Number((await firstOf(client, `SELECT ${schema}.head($1)`, [now]))?.[0] ?? 0)
+export function headOf({ schema, now, read, inTransaction = false }: ReadContext): Promise<number> {
+  return read(async (client) => {
+    const ask = async () => Number((await firstOf(client, `SELECT ${schema}.head($1)`, [now()]))?.[0] ?? 0)
+    try {
+      return await ask()
+    } catch (error) {
+      if (inTransaction || !isOtherLevel(error)) throw error
+      return inReadCommitted(client, ask)
+    }
+  })
 }

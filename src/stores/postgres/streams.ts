@@ -10,14 +10,11 @@ import { select } from './sql-text.ts'
 const longestWalk = 5000
 
 /** A stream without its events. */
-export async function streamInfo(
-  { schema, now, read, inTransaction = false }: ReadContext,
-  tenant: string,
-  stream: string,
-): Promise<StreamInfo | undefined> {
+export async function streamInfo(context: ReadContext, tenant: string, stream: string): Promise<StreamInfo | undefined> {
+  const { schema, read, inTransaction = false } = context
   const info = await read((client) => infoOf(client, schema, tenant, stream))
   if (!info || info.lastPosition > 0 || inTransaction) return info
-  await read((client) => headOf(client, schema, now()))
+  await headOf(context)
   return read((client) => infoOf(client, schema, tenant, stream))
 }
 

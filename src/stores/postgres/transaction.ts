@@ -3,34 +3,43 @@
 import { checkAppend } from '../../core/check-append.ts'
 import { ConcurrencyError, DacapoError, SqlError, StoppedError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult, ReadAllOptions, StoreTransaction } from '../../core/event-store.ts'
+import { type Gate, gate } from '../../core/gate.ts'
 import type { LogPage } from '../../core/stored-event.ts'
+import type { AppendContext } from './append-context.ts'
 import { keyClaim } from './claims.ts'
 import { isConstraint, isDeadlock, isRefusal, isSerialization, isTakenVersion, storeError } from './driver-errors.ts'
 import { remembered } from './idempotency.ts'
-import { type AppendContext, appendStaged, explain, judge } from './judged-append.ts'
+import { appendStaged, explain, judge } from './judged-append.ts'
 import { type PgClient, rowsOf } from './pg.ts'
 import { type ReadContext, readAll, readStream } from './read.ts'
+import { needReadCommitted } from './read-committed.ts'
 import { runStatement } from './run-statement.ts'
 import { latestSnapshot } from './snapshots.ts'
 import { streamInfo } from './streams.ts'
 import { getRow } from './views.ts'
 
+/** One at a time on a client: of two that took turns with their statements, one would go back to the savepoint of the other. */
+const turns = new WeakMap<PgClient, Gate>()
+
 /**
- * @param use  gives the client, once it is ready.
- * @returns the transaction, and how to make it unusable once it has ended.
+ * @returns the transaction, and how to make it unusable: resolves once nothing of it is under way any more, so that it can be committed.
  */
-export function storeTransaction(use: () => Promise<PgClient>, context: AppendContext): readonly [StoreTransaction, end: () => void] {
+export function storeTransaction(client: PgClient, context: AppendContext): readonly [StoreTransaction, end: () => Promise<void>] {
   const { schema, now } = context
+  const turn = turns.get(client) ?? gate()
+  turns.set(client, turn)
   let open = true
   let depth = 0
 
   async function on<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
-    const client = await use()
-    if (!open) throw new StoppedError('The transaction')
+    const leave = await turn.enter()
     try {
+      if (!open) throw new StoppedError('The transaction')
       return await work(client)
     } catch (error) {
       throw storeError(error)
+    } finally {
+      leave()
     }
   }
 
@@ -75,10 +84,11 @@ export function storeTransaction(use: () => Promise<PgClient>, context: AppendCo
    * others go on, then keeps them out and reads what has come meanwhile.
    */
   async function* untilNobodyCommits(options: ReadAllOptions = {}): AsyncGenerator<LogPage> {
+    await on((client) => needReadCommitted(client, 'Reading the log'))
     let { after = 0, limit = Number.POSITIVE_INFINITY } = options
     for (const isComplete of [false, true]) {
       if (isComplete && (options.backwards || options.to !== undefined || limit <= 0)) return
-      if (isComplete) await on((client) => rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.order_lock())`))
+      if (isComplete) await on((client) => rowsOf(client, `SELECT ${schema}.hold_order_lock()`))
       for await (const page of readAll(reads, { ...options, after, ...(Number.isFinite(limit) ? { limit } : {}) })) {
         yield page
         after = page.position
@@ -130,8 +140,10 @@ export function storeTransaction(use: () => Promise<PgClient>, context: AppendCo
   }
   return [
     transaction,
-    () => {
+    async () => {
       open = false
+      const leave = await turn.enter()
+      leave()
     },
   ]
 }

@@ -49,7 +49,7 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
           if (locked) return
           locked = true
           await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.claim_lock($1))`, [viewClaim(view)])
-          await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.order_lock())`)
+          await rowsOf(client, `SELECT ${schema}.hold_order_lock()`)
           await rowsOf(client, `SELECT ${schema}.stamp($1)`, [now()])
         }
         const built = await build(wholeLog(client, lock))
@@ -70,7 +70,7 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
       after = page.position
     }
     await lock()
-    yield* readAll({ ...context, read: (work) => work(client) }, { after })
+    yield* readAll({ ...context, read: (work) => work(client), inTransaction: true }, { after })
   }
 }
 

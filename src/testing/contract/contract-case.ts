@@ -37,8 +37,8 @@ export interface StoreTools {
    * answer is lost.
    */
   breakNextCommit?(when: 'before' | 'after'): void
-  /** How many commits the store has made. */
-  commits?(): number
+  /** How many commits the store has made that wrote events. */
+  commits?(): number | Promise<number>
   /** Opens the same data once more, as another process would. The caller closes it. */
   reopen?(): Promise<EventStore>
   /** Runs work in a transaction on a client of the caller's own, through `store.within(client)`; undone when it rejects. */

@@ -22,9 +22,10 @@ export const groupCommitCases = inPart('B', [
     needs: ['commits'],
     name: '500 concurrent appends take far fewer than 500 commits',
     async run(store, { commits }) {
-      const before = commits!()
+      const before = await commits!()
       await Promise.all(range(1, 500).map((n) => append(store, to(`account-${n}`, deposits(2)))))
-      expectTrue(commits!() - before <= 100, `at most 100 commits are made, not ${commits!() - before}`)
+      const made = (await commits!()) - before
+      expectTrue(made > 0 && made <= 100, `at least one commit is made, and at most 100; not ${made}`)
     },
   },
   {
