@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Client } from 'pg'
+import { installations } from '../../../scripts/postgres/installations.ts'
+import { startServer } from '../../../scripts/postgres/start-server.ts'
 import type { EventStore } from '../../../src/core/event-store.ts'
 import { sql } from '../../../src/core/sql.ts'
 import { postgres } from '../../../src/stores/postgres/index.ts'
-import { installations } from '../installations.ts'
-import { startServer } from '../start-server.ts'
 import { deposit } from './requests.ts'
 import { ask, assertSound, storedLog } from './stored-log.ts'
 
