@@ -14,7 +14,6 @@ import {
   deposit,
   MoneyDeposited,
   openAccount,
-  transferReport,
   withdraw,
 } from '../domain/bank.ts'
 import { inFrontOf } from './in-front-of.ts'
