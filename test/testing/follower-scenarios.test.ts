@@ -111,6 +111,18 @@ test('a rejected command is answered by the process, which takes back what was a
   )
 })
 
+test('rows and rejections are typed by their definitions', async () => {
+  const { thenRows } = scenario(balances).given(inStream('account-a', AccountOpened({ owner: 'ann' })))
+  // @ts-expect-error a row has a balance that is a number
+  assert.throws(() => thenRows({ a: { owner: 'ann', balance: '0' } }), { name: 'ScenarioFailedError' })
+  const scene = scenario(transferMoney).given(requested)
+  // @ts-expect-error Withdraw is never rejected with this code
+  const unknown = scene.whenRejected(withdraw, reject('AlreadyOpen'))
+  await unknown.thenCompleted()
+  // @ts-expect-error InsufficientFunds has details, so its code alone is not enough
+  await scene.whenRejected(withdraw, 'InsufficientFunds').thenCompleted()
+})
+
 test('a rejection without an answer, and an undo that is rejected, leave the process stuck', async () => {
   const unforeseen = scenario({ ...transferMoney, rejected: {} })
     .given(requested)
