@@ -12,6 +12,12 @@
  *   committed; so what is checked under the order lock is the newest there is.
  */
 
+/**
+ * How a function's statements are planned: once a connection, because the planner would make most plans anew for each call, hoping for a
+ * better one when it knows how long the arrays are; and by index, because a plan that was made for an empty table is kept while it grows.
+ */
+export const plannedOnce = 'SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off'
+
 /** Whoever holds the order lock is patient with nobody, and the server is not patient with him. */
 const whileHeld = "set_config('lock_timeout', '20ms', true), set_config('idle_in_transaction_session_timeout', '10s', true)"
 
@@ -128,8 +134,7 @@ END $$;
 -- is named in "refused"; who needs what somebody else's transaction holds, in "busy". Numbers of requests start at 1.
 --
 -- This is the innermost loop of the store: each statement of it costs every append some time. What most appends do not need is in
--- "more", which is null for them. Plans are made once a connection: the planner would make them anew for each batch, because it hopes for
--- a better one when it knows how long the arrays are.
+-- "more", which is null for them.
 CREATE FUNCTION ${schema}.append_batch(
   now_ms bigint,
   -- Streams: the version that is demanded (-1: any, -2: above 0, -3: only named), and by whom.
@@ -141,7 +146,7 @@ CREATE FUNCTION ${schema}.append_batch(
   -- the one they get, and the text. keys: outcomes; their versions count from where their stream was. types: not known to be stored.
   more json,
   OUT head bigint, OUT recorded bigint, OUT bases bigint[], OUT refused integer[], OUT busy integer[]
-) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) LANGUAGE plpgsql ${plannedOnce} AS $$
 DECLARE
   somebody_waits boolean;
 BEGIN
@@ -188,6 +193,7 @@ BEGIN
     SELECT n, demand, request,
       coalesce((SELECT e.version FROM ${schema}.events e WHERE e.tenant = s.tenant AND e.stream = s.stream ORDER BY e.version DESC LIMIT 1), 0) AS base
     FROM unnest(s_tenant, s_stream, s_demand, s_request) WITH ORDINALITY AS s(tenant, stream, demand, request, n)
+    OFFSET 0 -- or the version would be looked for each time that it is mentioned above
   ) AS found;
   IF more IS NOT NULL THEN
     refused := refused || ARRAY(

@@ -74,6 +74,11 @@ export class BatchPlan {
     return this.placed.length
   }
 
+  /** Whether a stream is in it: who writes there, too, could not go at the same time. */
+  touches(tenant: string, stream: string): boolean {
+    return this.#streamAt.has(nameOf(tenant, stream))
+  }
+
   /** Whether a request can be taken: nothing that was taken before contradicts it, or has to be committed first. */
   fits(request: AppendRequest): boolean {
     const { tenant = '', stream, expectedVersion, checks = [], events, condition, views = [], idempotency, recordedAt } = request

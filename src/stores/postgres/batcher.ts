@@ -123,12 +123,13 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
     const plan = new BatchPlan()
     const units: Unit[] = []
     const share = Math.max(fewestDivided, Math.ceil(queue.size / (mostUnderWay - underWay)))
-    const mostRequests = Math.min(share, maxBatchRequests)
     let bytes = 0
     let alone = false
     queue.take((unit) => {
-      const tooMuch = plan.count + unit.requests.length > mostRequests || bytes + unit.bytes > maxBatchBytes
+      const tooMuch = plan.count + unit.requests.length > maxBatchRequests || bytes + unit.bytes > maxBatchBytes
       if (alone || (units.length > 0 && tooMuch)) return 'enough'
+      const { tenant = '', stream } = unit.requests[0] as AppendRequest
+      if (units.length >= share && !plan.touches(tenant, stream)) return 'enough'
       if (touched.size > 0 && unit.requests.some((one) => namesOf(one).some((name) => touched.has(name)))) return 'not now'
       const [request] = unit.requests as readonly [AppendRequest]
       if (needsCare(unit)) {

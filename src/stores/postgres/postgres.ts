@@ -62,7 +62,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
     }
   }
   const prepared = preparedStatements()
-  const together = readTogether(schema, read, prepared)
+  const together = readTogether(schema, read)
   const context: AppendContext = {
     schema,
     batchStatement: batchStatement(schema),

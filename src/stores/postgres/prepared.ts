@@ -3,6 +3,8 @@
  *
  * Poolers that hand out connections by the transaction may not know of them. Then the server says so before anything is done, the
  * statement is sent as it is, and from then on always.
+ *
+ * For calls of functions only: the server keeps a plan, also one that was made when a table was still empty.
  */
 import { hash53 } from '../../core/fingerprint.ts'
 import { sqlState } from './driver-errors.ts'

@@ -2,8 +2,7 @@
 import type { StoredSnapshot } from '../../core/snapshot-store.ts'
 import { columnsInStream } from '../sql/event-rows.ts'
 import { gather } from './gather.ts'
-import type { PgClient, Row } from './pg.ts'
-import type { Prepared } from './prepared.ts'
+import { type PgClient, type Row, rowsOf } from './pg.ts'
 
 /** Does a read, on whichever connection. */
 export type Read = <T>(work: (client: PgClient) => Promise<T>) => Promise<T>
@@ -36,7 +35,10 @@ export interface ReadTogether {
 const most = 64
 const rowsEach = 200
 
-export function readTogether(schema: string, read: Read, prepared: Prepared): ReadTogether {
+/**
+ * Not prepared: the server would keep the plan of a table that was still empty.
+ */
+export function readTogether(schema: string, read: Read): ReadTogether {
   const alone = `SELECT ${columnsInStream} FROM ${schema}.events e
     WHERE tenant = $1 AND stream = $2 AND version > $3 AND version <= $4 ORDER BY version LIMIT $5`
   const together = `SELECT r.n, e.* FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) WITH ORDINALITY AS r(tenant, stream, after, upto, size, n)
@@ -54,7 +56,7 @@ export function readTogether(schema: string, read: Read, prepared: Prepared): Re
     const [only] = questions
     if (only && questions.length === 1) {
       const { tenant, stream, after, to, size } = only
-      const rows = await read((client) => prepared(client, alone, [tenant, stream, after, to, size]))
+      const rows = await read((client) => rowsOf(client, alone, [tenant, stream, after, to, size]))
       return [{ rows, isCut: false }]
     }
     const columns = [
@@ -64,7 +66,7 @@ export function readTogether(schema: string, read: Read, prepared: Prepared): Re
       questions.map(({ to }) => to),
       questions.map(({ size }) => Math.min(size, rowsEach)),
     ]
-    return answersOf(questions, await read((client) => prepared(client, together, columns)))
+    return answersOf(questions, await read((client) => rowsOf(client, together, columns)))
   }
 
   return {
@@ -76,7 +78,7 @@ export function readTogether(schema: string, read: Read, prepared: Prepared): Re
         questions.map(({ fingerprint }) => fingerprint),
         questions.map(({ to }) => to),
       ]
-      const rows = await read((client) => prepared(client, snapshots, columns))
+      const rows = await read((client) => rowsOf(client, snapshots, columns))
       const found: (StoredSnapshot | undefined)[] = questions.map(() => undefined)
       for (const [n, version, fingerprint, body, takenAt] of rows as readonly SnapshotRow[])
         found[n - 1] = { version, fingerprint, body, takenAt }
