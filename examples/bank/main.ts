@@ -1,5 +1,5 @@
 /**
- * The main job: a day at the bank, line by line, into one SQLite file, or into PostgreSQL.
+ * The main job: a day at the bank, line by line, into one SQLite file, or into PostgreSQL. In the evening, for people: a few orders.
  *
  *   npm start
  *   npm start -- --help
@@ -7,9 +7,11 @@
 import { stat } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { type Bank, openBank } from './domain/bank.ts'
+import { evening } from './job/evening.ts'
 import { explain } from './job/explain.ts'
 import { help, type Options, readOptions, UsageError } from './job/options.ts'
 import { run } from './job/run.ts'
+import { showEvening } from './show/evening.ts'
 import { showProgress } from './show/progress.ts'
 import { count, showBank, showInvalid, showNext, showRun } from './show/report.ts'
 import { paint, say } from './show/terminal.ts'
@@ -61,7 +63,11 @@ async function forPeople(bank: Bank, { input, db }: Options, signal: AbortSignal
     return interrupted
   }
   showInvalid(done.tally)
-  showNext(await showBank(bank), process.argv.slice(2), db)
+  const example = await showBank(bank)
+  const settled = await evening(bank, signal)
+  if (!settled) return interrupted
+  showEvening(settled)
+  showNext(example, process.argv.slice(2), db)
   return 0
 }
 

@@ -20,6 +20,47 @@ interface OfCommand {
   readonly executionId: string
 }
 
+/** Which part of a subscription a signal is about. */
+interface OfPart {
+  readonly kind: 'projection' | 'handler' | 'process'
+  /** Of the projection, handler or process. */
+  readonly name: string
+  readonly part: string
+}
+
+/** The handling of one event by a handler. */
+interface OfHandling {
+  readonly tenant: string
+  readonly handler: string
+  readonly type: string
+  readonly stream: string
+  readonly position: number
+  readonly attempt: number
+}
+
+/** An event that could not be handled, as it is kept. */
+interface OfFailure {
+  readonly tenant: string
+  readonly key: string
+  readonly position: number
+  /** How often it was tried. */
+  readonly attempts: number
+  readonly error: KeptError
+}
+
+interface KeptError {
+  readonly message: string
+  readonly code?: string
+  readonly stack?: string
+}
+
+/** An instance of a process manager. */
+interface OfInstance {
+  readonly process: string
+  readonly tenant: string
+  readonly instance: string
+}
+
 /** Every signal and what it carries; durations in milliseconds. */
 export interface Signals {
   'dispatch.start': OfCommand & { readonly correlationId: string }
@@ -58,6 +99,44 @@ export interface Signals {
   'idempotency.miss': { readonly tenant: string; readonly key: string; readonly command: string }
   'memory.pressure': { readonly level: PressureLevel; readonly usedBytes: number; readonly limitBytes: number; readonly factor: number }
   'projection.rebuilt': { readonly projection: string; readonly rows: number; readonly events: number; readonly durationMs: number }
+  'subscription.start': OfPart & { readonly epoch: number }
+  'subscription.stop': OfPart & { readonly epoch: number }
+  'subscription.restart': OfPart & { readonly error: unknown }
+  'subscription.failed': OfPart & { readonly error: unknown }
+  'lease.lost': OfPart & { readonly epoch: number }
+  'handler.event.start': OfHandling
+  'handler.event.stop': OfHandling & { readonly durationMs: number }
+  'handler.event.exception': OfHandling & { readonly error: unknown; readonly durationMs: number }
+  'handler.retry': OfPart & OfFailure & { readonly dueAt: number }
+  'handler.dead-letter': OfPart & OfFailure
+  'projection.checkpoint': {
+    readonly projection: string
+    readonly part: string
+    readonly position: number
+    readonly events: number
+    readonly durationMs: number
+  }
+  'projection.exception': {
+    readonly projection: string
+    readonly part: string
+    readonly tenant: string
+    readonly key: string
+    readonly position: number
+    readonly attempt: number
+    readonly error: unknown
+  }
+  'process.start': OfInstance
+  'process.command': OfInstance & {
+    readonly command: string
+    readonly undo: boolean
+    readonly outcome: 'accepted' | 'rejected' | 'failed'
+    readonly duplicate: boolean
+    readonly reason: string | undefined
+  }
+  'process.compensate': OfInstance & { readonly commands: number }
+  'process.timer': OfInstance & { readonly timer: string; readonly change: 'set' | 'fired' | 'cancelled' | 'failed' }
+  'process.stuck': OfInstance & { readonly name: string; readonly reason: string }
+  'process.stop': OfInstance & { readonly compensated: boolean; readonly durationMs: number }
 }
 
 /** How full the heap is: `elevated` from 70 %, `critical` from 85 % of its limit. */
@@ -93,4 +172,22 @@ export const signalNames = [
   'idempotency.miss',
   'memory.pressure',
   'projection.rebuilt',
+  'subscription.start',
+  'subscription.stop',
+  'subscription.restart',
+  'subscription.failed',
+  'lease.lost',
+  'handler.event.start',
+  'handler.event.stop',
+  'handler.event.exception',
+  'handler.retry',
+  'handler.dead-letter',
+  'projection.checkpoint',
+  'projection.exception',
+  'process.start',
+  'process.command',
+  'process.compensate',
+  'process.timer',
+  'process.stuck',
+  'process.stop',
 ] as const satisfies readonly SignalName[]

@@ -1,16 +1,22 @@
 /** Given events, when a command, then events or a "no": tests in the words of the domain. */
 import type { AnyAggregate, EventsOf } from '../core/aggregate.ts'
 import type { ActorOf, AnyCall, AnyCommand, CallOf, EmittedOf, RejectionOf } from '../core/command.ts'
-import { DacapoError, DefinitionError } from '../core/errors.ts'
-import { type AnyEventType, type DomainEvent, definitionOf } from '../core/event.ts'
+import { DacapoError } from '../core/errors.ts'
+import type { AnyEventType, DomainEvent } from '../core/event.ts'
 import { encodeEvent } from '../core/event-codec.ts'
 import type { EventStore } from '../core/event-store.ts'
 import type { Outcome } from '../core/outcome.ts'
+import type { AnyProcessManager } from '../core/process-manager.ts'
+import type { AnyProjection, ViewOf } from '../core/projection.ts'
 import type { Rejection } from '../core/rejection.ts'
 import { streamName } from '../core/stream-name.ts'
 import { createApp } from '../runtime/create-app.ts'
 import { newId } from '../runtime/system.ts'
 import { memory } from '../stores/memory/index.ts'
+import { fail as failed, textOf, textOfEvents } from './expectation.ts'
+import { definitionIn, type GivenEvent } from './given-events.ts'
+import { type ProcessScenario, processScenario } from './process-scenario.ts'
+import { type ProjectionScenario, projectionScenario } from './projection-scenario.ts'
 import { testClock } from './test-clock.ts'
 
 /** An event without what a store adds to it. */
@@ -60,7 +66,33 @@ export interface Scenario<E, Call extends AnyCall> {
 export function scenario<A extends AnyAggregate>(aggregate: A): Scenario<EventsOf<A>, AnyCall>
 /** A scenario of a decision, or of a command without an aggregate: the given events are the whole log. */
 export function scenario<C extends AnyCommand>(command: C): Scenario<DomainEvent, CallOf<C>>
-export function scenario(subject: AnyAggregate | AnyCommand): Scenario<DomainEvent, AnyCall> {
+/**
+ * A scenario of a projection: the given events are what it folds.
+ *
+ * @example
+ * scenario(balances)
+ *   .given(inStream('account-a', AccountOpened({ owner: 'ann' }), MoneyDeposited({ amount: 10 })))
+ *   .thenRows({ a: { owner: 'ann', balance: 10 } })
+ */
+export function scenario<P extends AnyProjection>(projection: P): ProjectionScenario<ViewOf<P>>
+/**
+ * A scenario of a process manager: the given events are handled, and what it sends is accepted, unless the scenario says otherwise.
+ *
+ * @example
+ * await scenario(transferMoney)
+ *   .given(TransferRequested({ transferId: 't', from: 'a', to: 'b', amount: 5 }))
+ *   .thenCommands(withdraw({ accountId: 'a', amount: 5, transferId: 't' }))
+ */
+export function scenario(process: AnyProcessManager): ProcessScenario
+export function scenario(
+  subject: AnyAggregate | AnyCommand | AnyProjection | AnyProcessManager,
+): Scenario<DomainEvent, AnyCall> | ProjectionScenario<unknown> | ProcessScenario {
+  if (subject.kind === 'projection') return { given: (...past: readonly GivenEvent[]) => projectionScenario(subject, past) }
+  if (subject.kind === 'process') return { given: (...past: readonly GivenEvent[]) => processScenario(subject, past) }
+  return decidingScenario(subject)
+}
+
+function decidingScenario(subject: AnyAggregate | AnyCommand): Scenario<DomainEvent, AnyCall> {
   return {
     given: (...past) => ({
       when(call, options = {}) {
@@ -119,15 +151,11 @@ function typeOf(subject: AnyAggregate | AnyCommand, event: DomainEvent): AnyEven
       : subject.boundary.kind === 'aggregate'
         ? subject.boundary.aggregate.events
         : subject.boundary.events
-  const type = listed.find((known) => known.type === event.type) ?? definitionOf(event)
-  if (!type) throw new DefinitionError(`given: ${event.type} was not made by an event() definition.`)
-  return type
+  return definitionIn(listed, event)
 }
 
 function expectations(command: string, run: () => Promise<Outcome<DomainEvent, Rejection>>): Then<AnyCall> {
-  const fail = (expected: string, actual: string): never => {
-    throw new ScenarioFailedError(`${command}: expected ${expected}\n${' '.repeat(command.length)}       but got ${actual}`)
-  }
+  const fail = (expected: string, actual: string): never => failed(command, expected, actual)
   /** What it came to, in one line. */
   const told = async (): Promise<string> => {
     try {
@@ -170,23 +198,4 @@ function expectations(command: string, run: () => Promise<Outcome<DomainEvent, R
       }
     },
   }
-}
-
-/** A scenario came out otherwise; the message shows both sides. */
-export class ScenarioFailedError extends Error {
-  override readonly name = 'ScenarioFailedError'
-}
-
-function textOfEvents(events: readonly DomainEvent[]): string {
-  return events.length === 0 ? 'none' : events.map(({ type, data }) => textOf(type, data)).join(', ')
-}
-
-/** With sorted members, as JSON keeps them: the order in which they were written does not make two events differ. */
-function textOf(name: string, value: unknown): string {
-  const text = JSON.stringify(value, (_, member) =>
-    typeof member === 'object' && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  )
-  return text === undefined ? name : `${name} ${text}`
 }

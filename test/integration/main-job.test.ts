@@ -95,6 +95,26 @@ test('people get tables within 80 columns, without colours when nobody sees them
   for (const line of stdout.split('\n').filter((line) => !line.includes(folder))) assert.ok(line.length <= 80, line)
 })
 
+test('in the evening orders settle, or are taken back, and another evening changes nothing', async () => {
+  const before = await contents('small.db')
+  for (const receipts of ['had been printed before', 'had been printed before']) {
+    const { code, stdout, stderr } = await runJob(['--input', at('small.jsonl'), '--db', at('small.db')])
+    assert.deepEqual([code, stderr], [0, ''])
+    assertEvening(stdout)
+    assert.match(stdout, new RegExp(receipts))
+  }
+  assert.deepEqual(await contents('small.db'), before)
+  const { stdout } = await runJob(['--input', at('small.jsonl'), '--db', at('evening.db')])
+  assertEvening(stdout)
+  assert.match(stdout, /no paper for 2, so they were dead letters; now all 4 are printed/)
+})
+
+function assertEvening(stdout: string): void {
+  assert.match(stdout, /│ E1 .*✔ settled +│ +│\n.*│ E2 .*✔ settled +│ +│\n.*│ E3 .*↩ compensated │ AccountNotOpen/)
+  assert.match(stdout, /│ E4 .*✘ failed +│ InsufficientFunds/)
+  assert.match(stdout, /ada 415\.00, ben 185\.00: what was compensated is back/)
+}
+
 test('the whole day comes to the numbers that the example promises', async () => {
   const made = execFileSync(process.execPath, [makeCommands], { encoding: 'utf8', maxBuffer: 2 ** 24 })
   assert.equal(made, readFileSync(wholeDay, 'utf8'), 'make-commands.ts makes commands.jsonl')
@@ -136,6 +156,7 @@ for (const server of await postgresServers()) {
     const again = await countsOf('morning.jsonl', url)
     assert.deepEqual([again.accepted, again.events, again.rejected], [0, 0, {}])
     assert.deepEqual(await contents(url), settled)
+    assertEvening((await runJob(['--input', at('small.jsonl'), '--store', url])).stdout)
     await drop()
   })
 }

@@ -217,7 +217,7 @@ for (const { code, message } of examples) {
 
 test('telemetry.md has a section for every signal, in order, with exactly its fields', () => {
   const sections = textOf('telemetry.md')
-    .split(/^### `(?=[\w.]+`$)/m)
+    .split(/^### `(?=[\w.-]+`$)/m)
     .slice(1)
   const written = sections.map((section) => [
     section.slice(0, section.indexOf('`')),

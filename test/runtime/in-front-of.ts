@@ -1,10 +1,10 @@
 /** Small tools for tests of what happens at the same time: no sleeping, only gates and turns of the event loop. */
 import type { EventStore } from '../../src/core/event-store.ts'
 
-/** A store with other functions in front of some of its calls; everything else goes straight through. */
-export function inFrontOf<S extends EventStore>(store: S, calls: Partial<EventStore>): S {
+/** A store, or a part of one, with other functions in front of some of its calls; everything else goes straight through. */
+export function inFrontOf<S extends object>(store: S, calls: Partial<NoInfer<S>>): S {
   return new Proxy(store, {
-    get: (target, name) => (name in calls ? calls[name as keyof EventStore] : Reflect.get(target, name, target)),
+    get: (target, name) => (name in calls ? calls[name as keyof S] : Reflect.get(target, name, target)),
   })
 }
 
@@ -46,12 +46,12 @@ export async function isPending(promise: Promise<unknown>): Promise<boolean> {
 export function heldAppends<S extends EventStore>(store: S) {
   const arrived = moment()
   const opened = moment()
-  const held = inFrontOf(store, {
+  const held = inFrontOf<EventStore>(store, {
     append: async (requests) => {
       arrived.resolve()
       await opened.promise
       return store.append(requests)
     },
   })
-  return { store: held, arrived: arrived.promise, letThrough: () => opened.resolve() }
+  return { store: held as S, arrived: arrived.promise, letThrough: () => opened.resolve() }
 }

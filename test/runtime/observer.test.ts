@@ -3,8 +3,23 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { aggregate, command, createApp, event, projection, reject, type Signal, type SignalName, signalNames } from '../../src/index.ts'
+import { StoreUnavailableError } from '../../src/core/errors.ts'
+import {
+  aggregate,
+  command,
+  createApp,
+  event,
+  eventHandler,
+  processManager,
+  projection,
+  reject,
+  type Signal,
+  type SignalName,
+  signalNames,
+} from '../../src/index.ts'
+import { testApp } from '../../src/testing/index.ts'
 import { Account, AccountOpened, balances, deposit, openAccount } from '../domain/bank.ts'
+import { inFrontOf } from './in-front-of.ts'
 import { type Given, onEveryStore, onStoresInProcess } from './on-every-store.ts'
 import { ann, openBank, openWith, payIn, recorder } from './open-bank.ts'
 
@@ -25,10 +40,92 @@ const tick = command(Clockwork, 'Tick', {
   },
 })
 
+const how = z.enum(['well', 'at the second attempt', 'never', 'for nobody'])
+const Rung = event('Rung', z.object({ how }))
+const Bell = aggregate('bell', { events: [Rung], initial: () => ({}), evolve: { Rung: () => ({}) } })
+const ring = command(Bell, 'Ring', {
+  input: z.object({ bell: z.string(), how }),
+  id: ({ bell }) => bell,
+  decide: ({ input }) => (input.bell === 'cracked' ? reject('Cracked') : Rung({ how: input.how })),
+})
+const rings = projection('rings', {
+  events: [Rung],
+  consistency: 'async',
+  key: ({ subject }) => subject,
+  initial: () => ({ rings: 0 }),
+  evolve: {
+    Rung: (row, { data }) => {
+      if (data.how === 'never') throw new Error('nothing to count')
+      return { rings: row.rings + 1 }
+    },
+  },
+})
+const listener = eventHandler('listener', {
+  events: [Rung],
+  handle: ({ data }, { attempt }) => {
+    if (data.how === 'never' || (data.how === 'at the second attempt' && attempt === 1)) throw new Error('nothing to hear')
+  },
+})
+const impatient = eventHandler('impatient', {
+  events: [Rung],
+  retry: { attempts: 1, whenExhausted: 'stop' },
+  handle: ({ data }) => {
+    if (data.how === 'never') throw new Error('no patience')
+  },
+})
+const echo = processManager('echo', {
+  events: [Rung],
+  commands: [ring],
+  correlate: ({ subject, data }) => (data.how === 'well' || data.how === 'never' ? subject : undefined),
+  initial: () => ({}),
+  evolve: {},
+  on: {
+    Rung: ({ event, send, timeout }) =>
+      event.data.how === 'never'
+        ? send(ring({ bell: 'cracked', how: 'well' }))
+        : [
+            timeout('silence', { minutes: 1 }),
+            send(ring({ bell: 'e', how: 'for nobody' }), { undo: ring({ bell: 'e', how: 'for nobody' }) }),
+          ],
+  },
+  timeouts: { silence: ({ compensate, complete }) => [compensate(), complete()] },
+})
+
+/** Makes everything happen that happens to what follows the log. */
+async function following({ store, clock, tend }: Given, observer: (signal: Signal) => void): Promise<void> {
+  let failure: Error | undefined
+  const work = inFrontOf(store.work, {
+    commit: (works) => {
+      if (!failure) return store.work.commit(works)
+      const error = failure
+      failure = undefined
+      return Promise.reject(error)
+    },
+  })
+  const parts = { commands: [ring], projections: [rings], handlers: [listener, impatient], processes: [echo] }
+  const app = tend(testApp({ ...parts, store: inFrontOf(store, { work }), clock, observer }))
+  const ringAs = async (bell: string, how: 'well' | 'at the second attempt' | 'never' | 'for nobody') => {
+    await app.execute(ring({ bell, how }), { actor: ann })
+    await app.settle()
+  }
+  await ringAs('a', 'well')
+  await clock.advance({ minutes: 1 })
+  await app.settle()
+  await ringAs('b', 'at the second attempt')
+  await ringAs('c', 'never')
+  failure = new StoreUnavailableError(store.name, 'It was switched off for a moment.')
+  await ringAs('d', 'for nobody')
+  const lost = (await store.work.parts()).filter(({ subscription }) => subscription === 'handler:listener')
+  await store.work.acquire('somebody else', lost)
+  await ringAs('d', 'for nobody')
+  await app.stop({ keepStore: true })
+}
+
 type Fields = Readonly<Record<string, unknown>>
 
 /** Makes every signal happen, for real. */
-async function everything({ store, clock, tend }: Given, observer: (signal: Signal) => void): Promise<void> {
+async function everything(given: Given, observer: (signal: Signal) => void): Promise<void> {
+  const { store, clock, tend } = given
   let usedBytes = 0
   const more = { clock, random: () => 0.5, heap: () => ({ usedBytes, limitBytes: 100 }) }
   const make = () => tend(createApp({ store, commands: [tick], observer, defaults: { aggregate: { compareSnapshotOneIn: 1 } }, ...more }))
@@ -67,6 +164,16 @@ async function everything({ store, clock, tend }: Given, observer: (signal: Sign
     evolve: { AccountOpened: ({ accounts }) => ({ accounts: accounts + 1 }) },
   })
   await tend(createApp({ store, commands: [openAccount], projections: [balances, owners], observer, ...more })).prepare()
+  await quietly(() => following(given, observer))
+}
+
+/** What fails on purpose is not worth a line. */
+async function quietly(run: () => Promise<void>): Promise<void> {
+  const { error } = console
+  console.error = () => {}
+  await run().finally(() => {
+    console.error = error
+  })
 }
 
 /** One signal of each name as it is expected; what differs from run to run is only typed. */
@@ -89,6 +196,61 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'idempotency.hit': { tenant: '', key: 'k', command: 'Tick' },
   'idempotency.miss': { tenant: '', key: 'k', command: 'Tick' },
   'memory.pressure': { level: 'critical', usedBytes: 90, limitBytes: 100, factor: 0.1 },
+  'subscription.start': { kind: 'handler', name: 'impatient', part: '0/1', epoch: Number },
+  'subscription.stop': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
+  'subscription.restart': { kind: String, name: String, part: '0/1', error: Error },
+  'subscription.failed': { kind: 'handler', name: 'impatient', part: '0/1', error: Error },
+  'lease.lost': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
+  'handler.event.start': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1 },
+  'handler.event.stop': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1, durationMs: 0 },
+  'handler.event.exception': {
+    tenant: '',
+    handler: 'listener',
+    type: 'Rung',
+    stream: 'bell-b',
+    position: Number,
+    attempt: 1,
+    error: Error,
+    durationMs: 0,
+  },
+  'handler.retry': {
+    kind: 'handler',
+    name: 'listener',
+    part: '0/1',
+    tenant: '',
+    key: 'bell-b',
+    position: Number,
+    attempts: 1,
+    error: Object,
+    dueAt: Number,
+  },
+  'handler.dead-letter': {
+    kind: String,
+    name: String,
+    part: '0/1',
+    tenant: '',
+    key: String,
+    position: Number,
+    attempts: 5,
+    error: Object,
+  },
+  'projection.checkpoint': { projection: 'rings', part: '0/1', position: Number, events: Number, durationMs: 0 },
+  'projection.exception': { projection: 'rings', part: '0/1', tenant: '', key: 'c', position: Number, attempt: 1, error: Error },
+  'process.start': { process: 'echo', tenant: '', instance: 'a' },
+  'process.command': {
+    process: 'echo',
+    tenant: '',
+    instance: 'a',
+    command: 'Ring',
+    undo: false,
+    outcome: 'accepted',
+    duplicate: false,
+    reason: undefined,
+  },
+  'process.compensate': { process: 'echo', tenant: '', instance: 'a', commands: 1 },
+  'process.timer': { process: 'echo', tenant: '', instance: 'a', timer: 'silence', change: 'set' },
+  'process.stuck': { process: 'echo', tenant: '', instance: 'c', name: 'Ring', reason: String },
+  'process.stop': { process: 'echo', tenant: '', instance: 'a', compensated: true, durationMs: 60_000 },
   'projection.rebuilt': { projection: 'balances', rows: 0, events: 0, durationMs: 0 },
 }
 
@@ -98,6 +260,7 @@ function assertLike(signal: Fields, fields: Fields): void {
   for (const [field, value] of Object.entries(fields)) {
     if (value === String) assert.equal(typeof rest[field], 'string', `${name}.${field}`)
     else if (value === Number) assert.equal(typeof rest[field], 'number', `${name}.${field}`)
+    else if (value === Object) assert.equal(typeof (rest[field] as Error).message, 'string', `${name}.${field}`)
     else if (value === Error) assert.ok(rest[field] instanceof Error, `${name}.${field}`)
     else assert.deepEqual(rest[field], value, `${name}.${field}`)
   }
@@ -132,6 +295,39 @@ onEveryStore('the signals of one command share its execution id, and tell what i
   const ends = new Set([...signals.of('dispatch.stop'), ...signals.of('dispatch.exception')].map(({ executionId }) => executionId))
   const starts = signals.of('dispatch.start').map(({ executionId }) => executionId)
   assert.deepEqual([...ends].sort(), [...starts].sort())
+})
+
+onEveryStore('the signals of a part, of a handling and of an instance come in order, and every start has its end', async (given) => {
+  const signals = recorder()
+  await quietly(() => following(given, signals))
+  const starts = signals.of('subscription.start').map(({ kind, name, part, epoch }) => [kind, name, part, epoch].join())
+  const stops = signals.of('subscription.stop').map(({ kind, name, part, epoch }) => [kind, name, part, epoch].join())
+  assert.deepEqual(stops.toSorted(), starts.toSorted())
+  assert.deepEqual(
+    signals.signals.flatMap((one) =>
+      'handler' in one && one.handler === 'listener' && one.stream === 'bell-b' ? [one.signal, one.attempt] : [],
+    ),
+    ['handler.event.start', 1, 'handler.event.exception', 1, 'handler.event.start', 2, 'handler.event.stop', 2],
+  )
+  const told = signals.signals.filter((one) => 'instance' in one)
+  assert.deepEqual(
+    told
+      .filter(({ instance }) => instance === 'a')
+      .map((one) => [one.signal, 'change' in one ? one.change : 'undo' in one ? one.undo : '']),
+    [
+      ['process.start', ''],
+      ['process.timer', 'set'],
+      ['process.command', false],
+      ['process.timer', 'fired'],
+      ['process.compensate', ''],
+      ['process.command', true],
+      ['process.stop', ''],
+    ],
+  )
+  assert.deepEqual(
+    told.filter(({ instance }) => instance === 'c').map((one) => [one.signal, 'outcome' in one ? one.outcome : '']),
+    [['process.start', ''], ...Array.from({ length: 5 }, () => ['process.command', 'failed']), ['process.stuck', '']],
+  )
 })
 
 onEveryStore('an observer that throws disturbs neither the work nor the other observers', async (given) => {
@@ -191,7 +387,7 @@ onEveryStore('an observer may not stop a command from being answered by executin
 test('the walk has an entry for each member of the Signals interface', async () => {
   const source = readFileSync(new URL('../../src/core/observer.ts', import.meta.url), 'utf8')
   const body = source.slice(source.indexOf('export interface Signals {'), source.indexOf('/** How full the heap is'))
-  const declared = [...body.matchAll(/^ {2}'([a-z.]+)':/gm)].map(([, name]) => name)
+  const declared = [...body.matchAll(/^ {2}'([a-z.-]+)':/gm)].map(([, name]) => name)
   assert.deepEqual(declared.sort(), [...signalNames].sort())
   assert.deepEqual(Object.keys(expected).sort(), [...signalNames].sort())
 })

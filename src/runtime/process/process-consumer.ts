@@ -18,6 +18,7 @@ import type { AnyProcessManager } from '../../core/process-manager.ts'
 import type { RecordedEvent } from '../../core/recorded-event.ts'
 import type { Rejection } from '../../core/rejection.ts'
 import type { RecordWrite, WorkRecord } from '../../core/work-store.ts'
+import type { Engine } from '../engine.ts'
 import { slotOf } from '../subscription/slots.ts'
 import type { Batch, Consumer, ConsumerContext, Delivery, Persistence } from '../subscription/subscription.ts'
 import {
@@ -32,6 +33,7 @@ import {
   react,
   type TimerChanges,
 } from './instance.ts'
+import { tellChange } from './process-signals.ts'
 
 /** Sends a command in the name of a process. */
 export type SendFor = (
@@ -47,6 +49,7 @@ export interface ProcessPorts {
   readonly clock: Clock
   readonly persistence: Persistence
   readonly send: SendFor
+  readonly tell: Engine['tell']
 }
 
 /** The kinds of records. */
@@ -67,7 +70,7 @@ interface Known {
 }
 
 export function processConsumer(process: AnyProcessManager, owner: string, ports: ProcessPorts, context: ConsumerContext): Consumer {
-  const { store, clock, persistence, send } = ports
+  const { store, clock, persistence, send, tell } = ports
   const { slots, stopping, commit } = context
   const known = new Map<string, Known>()
   /** Those of them that go on by themselves, and when. */
@@ -89,6 +92,9 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
 
   function remember(one: Known): void {
     const id = idOf(one.tenant, one.key)
+    const before = known.get(id)
+    if (tell && before && one.instance)
+      tellChange(tell, { process: process.name, tenant: one.tenant, instance: one.key }, before.instance, one.instance)
     known.set(id, one)
     if (one.dueAt === null) pending.delete(id)
     else pending.set(id, one.dueAt)

@@ -34,11 +34,11 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
     ...definitions.handlers.map((handler) => ({
       ...common('handler', handler),
       persistence: persistenceOf({ ...settings.retry, ...handler.retry }, engine),
-      consumer: ({ stopping }: ConsumerContext) => handlerConsumer(handler, calls.forEvent, stopping),
+      consumer: ({ stopping }: ConsumerContext) => handlerConsumer(handler, calls.forEvent, stopping, engine),
     })),
     ...definitions.processes.map((process) => {
       const parts = common('process', process)
-      const ports = { store, clock, persistence: patient, send: calls.send }
+      const ports = { store, clock, persistence: patient, send: calls.send, tell: engine.tell }
       return { ...parts, persistence: patient, consumer: (context: ConsumerContext) => processConsumer(process, parts.id, ports, context) }
     }),
   ]

@@ -25,8 +25,8 @@ export interface MembershipOptions {
   /** Where a subscription begins that was never there before. */
   readonly startAt: (subscription: Subscription) => Promise<number>
   readonly acquired: (subscription: Subscription, lease: Lease) => void
-  /** Resolves when nothing is done for the part any more. */
-  readonly given: (lease: Lease) => Promise<void>
+  /** Resolves when nothing is done for the part any more. @param isLost  somebody else has it. */
+  readonly given: (lease: Lease, isLost: boolean) => Promise<void>
   readonly failed: (error: unknown) => void
   /** Told after each look: the parts of all subscriptions, whoever works on them. */
   readonly looked: (parts: readonly SubscriptionPart[]) => void
@@ -74,7 +74,7 @@ export function makeMembership(options: MembershipOptions): Membership {
     const parts = await divideAll(await work.parts(), living)
     const own = parts.filter((part) => wanted.has(part.subscription))
     for (const lease of held.values()) {
-      if (!own.some((part) => sameLease(part, lease))) await giveUp(lease)
+      if (!own.some((part) => sameLease(part, lease))) await giveUp(lease, true)
     }
     const rivals = owners.filter((one) => living.has(one.owner) && wantsTheSame(one))
     const share = Math.ceil(own.length / Math.max(1, rivals.length))
@@ -111,9 +111,9 @@ export function makeMembership(options: MembershipOptions): Membership {
     }
   }
 
-  async function giveUp(lease: Lease): Promise<void> {
+  async function giveUp(lease: Lease, isLost = false): Promise<void> {
     held.delete(nameOf(lease))
-    await given(lease)
+    await given(lease, isLost)
   }
 
   function wantsTheSame({ about: text }: WorkOwner): boolean {
@@ -141,7 +141,7 @@ export function makeMembership(options: MembershipOptions): Membership {
       left = true
       cancel()
       await looking
-      await Promise.all([...held.values()].map(given))
+      await Promise.all([...held.values()].map((lease) => given(lease, false)))
       held.clear()
       await work.leave(owner)
     },

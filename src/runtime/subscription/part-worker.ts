@@ -15,6 +15,7 @@ import { fromJson } from '../../core/json.ts'
 import type { RecordedEvent } from '../../core/recorded-event.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import type { Lease, Work } from '../../core/work-store.ts'
+import type { Engine } from '../engine.ts'
 import { pause } from '../timeout.ts'
 import type { LogFeed } from './log-feed.ts'
 import type { PartState } from './membership.ts'
@@ -35,8 +36,9 @@ export interface WorkerContext {
   /** Told whenever the position or the status has changed. */
   readonly moved: (worker: PartWorker) => void
   /** Told when something is parked, retried, or done after all. */
-  readonly parked: (parked: Parked) => void
+  readonly parked: (worker: PartWorker, parked: Parked, before: Parked) => void
   readonly failed: (worker: PartWorker, error: unknown) => void
+  readonly tell: Engine['tell']
 }
 
 /** `waiting`: everything that was there is done. */
@@ -67,9 +69,10 @@ export interface PartWorker {
 const mostTogether = 1000
 
 export function startPartWorker(context: WorkerContext, subscription: Subscription, lease: Lease): PartWorker {
-  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved } = context
-  const { types, persistence } = subscription
-  const slots = slotsOf(lease.part)
+  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, tell } = context
+  const { types, persistence, kind, name } = subscription
+  const { part } = lease
+  const slots = slotsOf(part)
   const stopping = new AbortController()
   const consumer = subscription.consumer({
     slots,
@@ -113,6 +116,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         while (restarts.length > 0 && (restarts[0] as number) < clock.now() - restart.withinMs) restarts.shift()
         if (caught instanceof Exhausted || restarts.length > restart.maxRestarts) return become('failed')
         become('restarting')
+        tell?.({ signal: 'subscription.restart', kind, name, part, error: caught })
         await pause(Math.min(5000, 50 * 2 ** restarts.length) * (0.5 + random() / 2))
       }
     }
@@ -264,6 +268,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       await parkAll(done, to, failure)
     }
     handled += count
+    if (tell && kind === 'projection') {
+      const events = new Set(done.map(({ event }) => event)).size
+      tell({ signal: 'projection.checkpoint', projection: name, part, position: to, events, durationMs: clock.now() - startedAt })
+    }
     await batch.committed?.()
     return count
   }
@@ -295,6 +303,11 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   /** One more attempt has failed. */
   function afterFailure(known: Parked, failure: unknown): Parked {
     const attempts = known.attempts + 1
+    if (kind === 'projection') {
+      const { tenant, key, positions } = known
+      const position = positions[0] as number
+      tell?.({ signal: 'projection.exception', projection: name, part, tenant, key, position, attempt: attempts, error: failure })
+    }
     const isDead = attempts >= persistence.attempts
     if (isDead && persistence.whenExhausted === 'stop') {
       throw new Exhausted(`${subscription.name} gave up after ${attempts} attempts: ${toFailure(failure).message}`, { cause: failure })
@@ -368,7 +381,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       const now = next && { ...next, revision: known.revision + 1 }
       if (now) parked.set(idOf(now), now)
       else parked.delete(idOf(known))
-      context.parked(now ?? { ...known, positions: [] })
+      context.parked(worker, now ?? { ...known, positions: [] }, known)
     }
     moved(worker)
   }

@@ -6,6 +6,7 @@ import { type Calls, subscriptionsOf } from './define.ts'
 import { makeLogFeed } from './log-feed.ts'
 import { makeMembership } from './membership.ts'
 import { type PartWorker, startPartWorker, type WorkerContext } from './part-worker.ts'
+import { partOf, tellEnd, tellParked } from './signals.ts'
 
 /** The engine, while it runs. */
 export interface Subscriptions {
@@ -21,7 +22,7 @@ export interface Subscriptions {
 }
 
 export async function startSubscriptions(engine: Engine, calls: Calls): Promise<Subscriptions> {
-  const { store, clock, definitions, settings, progress } = engine
+  const { store, clock, definitions, settings, progress, tell } = engine
   const subscriptions = subscriptionsOf(engine, calls)
   const workers = new Map<string, PartWorker>()
   let parts: readonly SubscriptionPart[] = []
@@ -36,13 +37,18 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     random: engine.random,
     checkpointEveryMs: settings.checkpointEveryMs,
     restart: settings.restart,
+    tell,
     moved(worker) {
       const { subscription, part } = worker.lease
-      if (worker.status === 'lost') membership.lost(worker.lease)
+      if (worker.status === 'lost') {
+        membership.lost(worker.lease)
+        tellEnd(tell, worker, true)
+      }
+      if (worker.status === 'failed') tell?.({ signal: 'subscription.failed', ...partOf(worker), error: worker.error })
       if (worker.status === 'lost' || worker.status === 'stopped') progress.forget(subscription, part)
       else progress.set(subscription, part, worker)
     },
-    parked() {},
+    parked: (worker, parked, before) => tellParked(tell, partOf(worker), parked, before),
     failed: (worker, error) => report(`${worker.subscription.name} failed`, error),
   }
   const membership = makeMembership({
@@ -54,12 +60,14 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     leaseMs: settings.leaseMs,
     startAt: async () => 0,
     acquired(subscription, lease) {
+      tell?.({ signal: 'subscription.start', ...partOf({ subscription, lease }), epoch: lease.epoch })
       workers.set(nameOf(lease), startPartWorker(context, subscription, lease))
     },
-    async given(lease) {
+    async given(lease, isLost) {
       const worker = workers.get(nameOf(lease))
       workers.delete(nameOf(lease))
       await worker?.stop()
+      if (worker && worker.status !== 'lost') tellEnd(tell, worker, isLost)
     },
     failed: (error) => report('looking after subscriptions failed; it is tried again', error),
     looked(found) {

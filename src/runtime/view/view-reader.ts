@@ -56,16 +56,16 @@ export function makeViewReader(
   const { store, clock } = engine
   const definition = viewDefinitionOf(projection)
   return {
-    async get(key, { atLeast, timeout = { seconds: 5 } } = {}) {
+    async get(key, { atLeast, timeout } = {}) {
+      const timeoutMs = timeout === undefined ? engine.settings.waitTimeoutMs : toMs(timeout, 'timeout')
       const found = await during(async () => {
         // A transactional view is as new as the log: a row reflects a position as soon as that position exists.
         if (atLeast !== undefined && projection.consistency === 'async') {
           const { waitForRow } = await import('../subscription/wait-for.ts')
-          await waitForRow(engine, projection.name, { tenant, key }, atLeast, toMs(timeout, 'timeout'))
+          await waitForRow(engine, projection.name, { tenant, key }, atLeast, timeoutMs)
         } else if (atLeast !== undefined) {
           const what = `view ${projection.name} at position ${atLeast}`
-          const patience = { timeoutMs: toMs(timeout, 'timeout'), signal: undefined }
-          await withPatience((late) => awaitPosition(store, atLeast, late), patience, what, clock)
+          await withPatience((late) => awaitPosition(store, atLeast, late), { timeoutMs, signal: undefined }, what, clock)
         }
         return store.views.get(tenant, projection.name, key)
       })

@@ -1,0 +1,29 @@
+/** What observers are told of parts, and of events that could not be handled. */
+import type { Signals } from '../../core/observer.ts'
+import type { Engine } from '../engine.ts'
+import type { Parked } from './parked.ts'
+import type { PartWorker } from './part-worker.ts'
+
+type OfPart = Pick<Signals['subscription.start'], 'kind' | 'name' | 'part'>
+
+/** How signals name a part. */
+export function partOf({ subscription: { kind, name }, lease: { part } }: Pick<PartWorker, 'subscription' | 'lease'>): OfPart {
+  return { kind, name, part }
+}
+
+/** A part is not worked on any more: it was let go of, or somebody else has it. */
+export function tellEnd(tell: Engine['tell'], worker: PartWorker, isLost: boolean): void {
+  if (!tell) return
+  const about = { ...partOf(worker), epoch: worker.lease.epoch }
+  if (isLost) tell({ signal: 'lease.lost', ...about })
+  tell({ signal: 'subscription.stop', ...about })
+}
+
+/** An attempt has failed when there is one more than before; waiting behind another event is none. */
+export function tellParked(tell: Engine['tell'], part: OfPart, parked: Parked, before: Parked): void {
+  if (!tell || parked.attempts <= before.attempts) return
+  const { tenant, key, positions, attempts, failure: error, dueAt } = parked
+  const failed = { ...part, tenant, key, position: positions[0] as number, attempts, error }
+  if (dueAt === null) tell({ signal: 'handler.dead-letter', ...failed })
+  else tell({ signal: 'handler.retry', ...failed, dueAt })
+}
