@@ -39,6 +39,12 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
         return rows.map(([view, fingerprint]) => ({ view: view as string, fingerprint: fingerprint as string }))
       }),
 
+    async define({ view, indexes, fingerprint }) {
+      for (const [field, type] of entries(indexes)) await makeIndex(view, field, type)
+      const text = `INSERT INTO ${schema}.views (view, fingerprint, indexes) VALUES ($1, $2, $3) ON CONFLICT (view) DO NOTHING`
+      await read((client) => rowsOf(client, text, [view, fingerprint, JSON.stringify(indexes)]))
+    },
+
     async rebuild(definition, build) {
       const { view, indexes } = definition
       const known = await read((client) => firstOf(client, `SELECT indexes FROM ${schema}.views WHERE view = $1`, [view]))
