@@ -5,7 +5,7 @@ import { type Duration, toCount, toMs } from './duration.ts'
 import { DefinitionError } from './errors.ts'
 import type { AnyEventType, EventOf } from './event.ts'
 import type { Receipt } from './outcome.ts'
-import { assertPartName } from './projection.ts'
+import { assertPartitions, assertPartName } from './projection.ts'
 import type { RecordedEvent } from './recorded-event.ts'
 import type { Rejection } from './rejection.ts'
 
@@ -48,6 +48,7 @@ export interface EventHandler<N extends string = string> {
   readonly name: N
   readonly events: readonly AnyEventType[]
   readonly retry: RetryPolicy
+  readonly partitions?: number
   readonly handle: (event: any, context: HandlerContext) => MaybePromise<void>
 }
 
@@ -64,6 +65,8 @@ export function eventHandler<const N extends string, ET extends AnyEventType>(
   definition: {
     readonly events: readonly ET[]
     readonly retry?: RetryPolicy
+    /** How many streams can be handled at the same time, by one process or by several; 1–64, default 1. */
+    readonly partitions?: number
     readonly handle: (event: RecordedEvent<EventOf<ET>>, context: HandlerContext) => MaybePromise<void>
   },
 ): EventHandler<N> {
@@ -71,6 +74,7 @@ export function eventHandler<const N extends string, ET extends AnyEventType>(
   assertFold(`Event handler ${name}`, { events: definition.events })
   if (typeof definition.handle !== 'function') throw new DefinitionError(`Event handler ${name} needs handle: (event) => ….`)
   assertRetry(definition.retry ?? {}, `event handler ${name}`)
+  assertPartitions(`event handler ${name}`, definition.partitions)
   return { kind: 'handler', name, retry: {}, ...definition } as never
 }
 

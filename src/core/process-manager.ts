@@ -5,7 +5,7 @@ import type { Effects, Reaction } from './effect.ts'
 import { DefinitionError } from './errors.ts'
 import type { AnyEventType, ByType, EventOf } from './event.ts'
 import type { Narrow } from './fold.ts'
-import { assertPartName } from './projection.ts'
+import { assertPartitions, assertPartName } from './projection.ts'
 import type { RecordedEvent } from './recorded-event.ts'
 
 /**
@@ -26,6 +26,7 @@ export interface ProcessManager<N extends string = string> {
   readonly on: Readonly<Record<string, ((context: any) => Reaction) | undefined>>
   readonly rejected: Readonly<Record<string, ((context: any) => Reaction) | undefined>>
   readonly timeouts: Readonly<Record<string, (context: any) => Reaction>>
+  readonly partitions?: number
 }
 
 /** Any process manager. */
@@ -63,10 +64,13 @@ export function processManager<const N extends string, ET extends AnyEventType, 
       ) => Reaction
     }
     readonly timeouts?: { readonly [K in T]: (context: Effects<CallOf<C>, T> & { readonly state: S }) => Reaction }
+    /** In how many parts its instances can be worked on at the same time, by one process or by several; 1–64, default 1. */
+    readonly partitions?: number
   },
 ): ProcessManager<N> {
   assertPartName('Process manager', name)
   assertFold(`Process manager ${name}`, definition, false)
   if (typeof definition.correlate !== 'function') throw new DefinitionError(`Process manager ${name} needs correlate: (event) => an id.`)
+  assertPartitions(`process manager ${name}`, definition.partitions)
   return { kind: 'process', name, rejected: {}, timeouts: {}, ...(definition as object) } as never
 }

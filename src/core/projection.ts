@@ -33,6 +33,7 @@ export interface Projection<N extends string = string, V = unknown, C extends Co
   readonly evolve: AnyEvolvers
   readonly indexes?: Readonly<Record<string, IndexType>>
   readonly version?: number
+  readonly partitions?: number
   readonly '~types'?: { readonly view: V; readonly indexes: X }
 }
 
@@ -87,6 +88,8 @@ export function projection<
     readonly indexes?: X
     /** Raise it when `evolve` depends on code that it only calls; a changed fold is noticed by its own source alone. */
     readonly version?: number
+    /** Async only: in how many parts it can be worked on at the same time, by one process or by several; 1–64, default 1. */
+    readonly partitions?: number
   },
 ): Projection<N, V, C, X> {
   assertPartName('Projection', name)
@@ -98,7 +101,16 @@ export function projection<
       throw new DefinitionError(`Projection ${name}: the indexed field "${field}" must be an identifier.`)
     if (type !== 'text' && type !== 'number') throw new DefinitionError(`Projection ${name}: index ${field} must be 'text' or 'number'.`)
   }
+  assertPartitions(`projection ${name}`, definition.partitions)
+  if (definition.partitions !== undefined && definition.consistency !== 'async')
+    throw new DefinitionError(`Projection ${name}: only an async projection is worked on in partitions.`)
   return { kind: 'projection', name, ...definition } as never
+}
+
+/** Refuses what is no number of parts. */
+export function assertPartitions(what: string, partitions: number | undefined): void {
+  if (partitions === undefined || (Number.isInteger(partitions) && partitions >= 1 && partitions <= 64)) return
+  throw new DefinitionError(`partitions of ${what} is a whole number from 1 to 64, not ${partitions}.`)
 }
 
 /** Refuses anything but the two words. */

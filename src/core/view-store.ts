@@ -81,6 +81,13 @@ export interface ViewStore {
   /** The definitions that the rows in the store were made by. */
   defined(): Promise<readonly Pick<ViewDefinition, 'view' | 'fingerprint'>[]>
   /**
+   * Registers a view that is kept by somebody else than the appends: nothing changes when its name is known already, not even by another
+   * process at the same time.
+   *
+   * @throws DefinitionError (`ES_DEFINITION`) a view or field name that is not one.
+   */
+  define(definition: ViewDefinition): Promise<void>
+  /**
    * Replaces a view, in every tenant: registers its definition and the rows that `build` makes, in one commit, with no append
    * in between.
    *

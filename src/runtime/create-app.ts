@@ -151,11 +151,16 @@ function deadLettersIn({ engine, lifecycle }: Parts, tenant: string): DeadLetter
 
 /** What a handler executes because of an event: in its tenant, with its correlation, and with the event as the cause. */
 function handlerCalls(parts: Parts, { tenant, id, metadata }: RecordedEvent): Pick<HandlerContext, 'execute'> {
-  const app = makeApp(parts, tenant)
+  const app = makeApp(atWork(parts), tenant)
   return {
     execute: (call, options) =>
       app.execute(call as never, { ...options, correlationId: metadata.correlationId, causationId: id }) as Promise<never>,
   }
+}
+
+/** The parts for calls of what follows the log, which may come to an end while the app is stopping. */
+function atWork(parts: Parts): Parts {
+  return { ...parts, lifecycle: { ...parts.lifecycle, during: parts.lifecycle.duringWork } }
 }
 
 /** How processes send commands: trusted, as an actor of their own. */
@@ -163,7 +168,7 @@ function sendFor(parts: Parts): SendFor {
   return (process, tenant, { command, input }, options) => {
     const { asker } = findCommand(parts.engine.definitions, command)
     const actor = asker.process?.(process) ?? { id: process, roles: ['process'] }
-    const path = { ...executionPath(parts, tenant), trusted: true }
+    const path = { ...executionPath(atWork(parts), tenant), trusted: true }
     return executeCommand(path, { command, input }, { actor, ...options })
   }
 }

@@ -14,6 +14,8 @@ export interface Lifecycle {
   readonly stopping: AbortSignal
   /** Makes a call of the app: on a prepared store, not inside a transaction of its own, and before the end of `stop`. */
   during<T>(what: string, call: () => Promise<T>): Promise<T>
+  /** The same for calls of what follows the log: while the app is stopping, what is being handled may still come to its end. */
+  duringWork<T>(what: string, call: () => Promise<T>): Promise<T>
   /** @throws NestedTransactionError (`ES_NESTED_TRANSACTION`) inside a transaction of its own, which it would wait for. */
   stop(keepStore: boolean): Promise<void>
   /** Starts everything that follows the log. */
@@ -31,6 +33,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
   let prepared: Promise<void> | undefined
   let isPrepared = false
   let stopped: Promise<void> | undefined
+  let workHasEnded = false
   let running = 0
   let lastOneLeft = () => {}
   let cancelForgetting = () => {}
@@ -59,6 +62,16 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
     cancelForgetting = engine.clock.after(forgetEveryMs, forgetExpired)
   }
 
+  async function run<T>(call: () => Promise<T>): Promise<T> {
+    running++
+    try {
+      if (!isPrepared) await prepare()
+      return await call()
+    } finally {
+      if (--running === 0) lastOneLeft()
+    }
+  }
+
   return {
     async ready() {
       if (stopped) throw new StoppedError('The app')
@@ -68,13 +81,12 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
     async during(what, call) {
       assertOutside(engine, what)
       if (stopped) throw new StoppedError('The app')
-      running++
-      try {
-        if (!isPrepared) await prepare()
-        return await call()
-      } finally {
-        if (--running === 0) lastOneLeft()
-      }
+      return run(call)
+    },
+    async duringWork(what, call) {
+      assertOutside(engine, what)
+      if (workHasEnded) throw new StoppedError('The app')
+      return run(call)
     },
     stop(keepStore) {
       assertOutside(engine, 'stop')
@@ -83,6 +95,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
         cancelForgetting()
         await starting?.catch(() => {}) // who has started it was told
         await subscriptions?.stop(engine.settings.stopWithinMs)
+        workHasEnded = true
         if (running > 0) {
           await new Promise<void>((resolve) => {
             lastOneLeft = resolve

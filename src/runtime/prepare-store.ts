@@ -100,7 +100,8 @@ async function foldLog(
   return { rows: [...rows.values()], events }
 }
 
-function fingerprintOfTable({ events, tables, apply }: TableProjection): string {
+/** Tells when a table projection has changed. */
+export function fingerprintOfTable({ events, tables, apply }: TableProjection): string {
   return fingerprintOf({ events, more: [JSON.stringify(Object.entries(tables).sort()), apply] })
 }
 

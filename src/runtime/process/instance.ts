@@ -17,7 +17,13 @@ export interface KeptCommand {
 
 /** Something to do. */
 export type Pending =
-  | ({ readonly kind: 'send' | 'undo'; readonly step: number; readonly undo?: KeptCommand } & KeptCommand)
+  | ({
+      readonly kind: 'send' | 'undo'
+      readonly step: number
+      readonly undo?: KeptCommand
+      /** How often it was rejected when nobody had an answer to that. */
+      readonly rejections?: number
+    } & KeptCommand)
   | { readonly kind: 'complete' }
 
 /** Because of what an instance does something. */
@@ -177,6 +183,13 @@ export function afterRejected(before: Instance, now: number, code: string): Inst
   const [sent, ...queue] = before.queue
   if (!sent || sent.kind === 'complete') return before
   return noted({ ...before, queue, attempts: 0 }, { at: now, what: 'rejected', name: sent.command, reason: code })
+}
+
+/** The first of the queue was rejected, and is sent again as if it had never been. */
+export function rejectedAgain(before: Instance): Instance {
+  const [first, ...queue] = before.queue
+  if (!first || first.kind === 'complete') return before
+  return { ...before, queue: [{ ...first, rejections: (first.rejections ?? 0) + 1 }, ...queue] }
 }
 
 /** The end. Its timers are to be cancelled. */

@@ -30,7 +30,9 @@ import {
   type KeptCommand,
   newInstance,
   noted,
+  type Pending,
   react,
+  rejectedAgain,
   type TimerChanges,
 } from './instance.ts'
 import { tellChange } from './process-signals.ts'
@@ -76,8 +78,8 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
   /** Those of them that go on by themselves, and when. */
   const pending = new Map<string, number>()
   let mustResume = false
-  /** Timers that are due, with what the head was when that was noticed. */
-  const dueTimers = new Map<string, number>()
+  /** Timers that are due, with what the head was when that was noticed; those that cannot fire yet are looked at after each step. */
+  let dueTimers = new Map<string, number>()
   let nextTimerAt: number | undefined
 
   const kept = async (tenant: string, key: string): Promise<Known> => {
@@ -104,7 +106,7 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
     mustResume = false
     known.clear()
     pending.clear()
-    dueTimers.clear()
+    dueTimers = new Map()
     nextTimerAt = clock.now()
     const question = { kind: instanceKind, owner, slots, dueTo: Number.MAX_SAFE_INTEGER, limit: 1000 }
     for (let page = await store.work.records(question); page.length > 0; ) {
@@ -148,11 +150,12 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
     before: Instance | undefined,
   ): { readonly instance: Instance; readonly timers: TimerChanges } | undefined {
     const how = correlation(process, event)
-    if (before?.status === 'completed') return undefined
     if (before && how?.start)
       throw new DefinitionError(`${process.name} ${how.id} was to be started by ${event.type}, but it has been before.`)
     if (!before && how?.continue)
       throw new DefinitionError(`${process.name} ${how.id} was to be continued by ${event.type}, but was never started.`)
+    if (before ? before.status === 'completed' : how?.stop) return undefined
+    if (before?.status === 'stuck') throw new Error(`${process.name} ${how?.id} is stuck: ${before.timeline.at(-1)?.reason}`)
     const now = clock.now()
     const cause = { correlationId: event.metadata.correlationId, causationId: event.id }
     const start = before ?? newInstance(process.initial(), now, cause)
@@ -169,7 +172,11 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
     const touched = new Map<string, { readonly known: Known; readonly instance: Instance; readonly timers: TimerChanges }>()
     let after: readonly Known[] = []
     return {
-      isFull: ({ event, key }) => (touched.get(idOf(event.tenant, key))?.instance.queue.length ?? 0) > 0,
+      isFull: ({ event, key }) => hasWork(touched.get(idOf(event.tenant, key))?.instance),
+      busyUntil({ event, key }) {
+        const { instance, dueAt } = known.get(idOf(event.tenant, key)) as Known
+        return hasWork(instance) ? (dueAt ?? clock.now()) : undefined
+      },
       handle(delivery) {
         const id = idOf(delivery.event.tenant, delivery.key)
         const before = touched.get(id)
@@ -179,7 +186,7 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
       },
       gathered() {
         const all = [...touched.values()].map((one) =>
-          written(one.known, one.instance, one.instance.queue.length > 0 ? clock.now() : one.known.dueAt, one.timers),
+          written(one.known, one.instance, hasWork(one.instance) ? clock.now() : null, one.timers),
         )
         after = all.map(([, next]) => next)
         return { records: all.flatMap(([records]) => records) }
@@ -193,16 +200,18 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
 
   /** Sends what is in the queues; each in its order, many of them side by side. */
   async function runQueues(all: readonly Known[]): Promise<void> {
-    const left = all.filter(({ instance }) => instance && instance.queue.length > 0)
+    const left = all.filter(({ instance }) => hasWork(instance))
     const worker = async () => {
       for (let next = left.shift(); next && !stopping.aborted; next = left.shift()) await runQueue(next)
     }
-    await Promise.all(Array.from({ length: Math.min(mostAtOnce, left.length) }, worker))
+    const ends = await Promise.allSettled(Array.from({ length: Math.min(mostAtOnce, left.length) }, worker))
+    // Only when all have ended: whoever goes on from here reads again what they have written.
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
 
   async function runQueue(start: Known): Promise<void> {
     let at = start
-    while (!stopping.aborted && at.instance?.status === 'running' && at.instance.queue.length > 0) {
+    while (!stopping.aborted && at.instance && hasWork(at.instance)) {
       const next: Known | undefined = await sendFirst(at, at.instance)
       if (!next) return
       at = next
@@ -218,27 +227,37 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
       return save(before, ended, null, timers)
     }
     if (!first) return undefined
-    const { tenant, key } = before
-    let next: Instance
-    let timers = noTimers
+    const sent = await afterSending(before, instance, first)
+    if (!sent) return undefined // it is stopping; whoever is next sends it again
+    if ('error' in sent) await save(before, ...afterFailure(sent.instance, sent.error))
+    else return save(before, sent.instance, hasWork(sent.instance) ? now : null, sent.timers)
+    return undefined
+  }
+
+  /** Sends a command. Returns what that makes of the instance, or why it failed. */
+  async function afterSending(
+    { tenant, key }: Known,
+    instance: Instance,
+    first: Command,
+  ): Promise<Reacted | { readonly instance: Instance; readonly error: unknown } | undefined> {
+    // A "no" is final under its key; asked again, it may be a "yes".
+    const again = first.rejections ? `.${first.rejections}` : ''
+    const idempotencyKey = `process:${process.name}:${key}:${first.step}${again}`
     try {
-      const idempotencyKey = `process:${process.name}:${key}:${first.step}`
       const outcome = await send(process.name, tenant, first, { ...instance.cause, idempotencyKey, signal: stopping })
-      if (outcome.ok) next = afterSent(instance, now, outcome.receipt.duplicate)
-      else if (first.kind === 'undo') throw new Error(`it was rejected: ${outcome.rejection.code}`)
-      else {
-        const answer = process.rejected[first.command]
-        if (!answer) throw new Error(`it was rejected (${outcome.rejection.code}), and "rejected" has no answer to that`)
-        const { state } = instance
-        const reaction: Reaction = answer({ ...effects, state, rejection: outcome.rejection })
-        ;({ instance: next, timers } = react(process.name, afterRejected(instance, now, outcome.rejection.code), reaction, now))
+      const now = clock.now()
+      if (outcome.ok) return { instance: afterSent(instance, now, outcome.receipt.duplicate), timers: noTimers }
+      const { rejection } = outcome
+      const answer = first.kind === 'undo' ? undefined : process.rejected[first.command]
+      if (answer) {
+        const reaction: Reaction = answer({ ...effects, state: instance.state, rejection })
+        return react(process.name, afterRejected(instance, now, rejection.code), reaction, now)
       }
+      const error = new Error(`it was rejected (${rejection.code}), and "rejected" has no answer to that`)
+      return { instance: rejectedAgain(instance), error }
     } catch (error) {
-      if (stopping.aborted) return undefined
-      await save(before, ...afterFailure(instance, error))
-      return undefined
+      return stopping.aborted ? undefined : { instance, error }
     }
-    return save(before, next, next.queue.length > 0 ? now : null, timers)
   }
 
   /** Tries again later, or gives up. What passes by itself, such as a store that cannot be reached, is never given up. */
@@ -256,30 +275,35 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
 
   async function fireDue(seen: number, isParked: (tenant: string, key: string) => boolean): Promise<void> {
     const now = clock.now()
-    if (nextTimerAt === undefined || nextTimerAt > now) return
-    const question = { kind: timerKind, owner, slots, dueTo: now, limit: 100 }
-    let isWaiting = false
+    if (dueTimers.size === 0 && (nextTimerAt === undefined || nextTimerAt > now)) return
+    const still = new Map<string, number>()
     let head: number | undefined
-    for (const record of await store.work.records(question)) {
-      const id = idOf(record.tenant, record.key)
+    for (const record of await timersDue(now)) {
+      const id = `${idOf(record.tenant, record.key)} ${record.revision}`
       head ??= await store.head()
       const mustSee = dueTimers.get(id) ?? head
-      dueTimers.set(id, mustSee)
       const { instance: key } = fromJson(record.body) as TimerBody
       const before = await kept(record.tenant, key)
-      if (seen < mustSee || isParked(record.tenant, key) || (before.instance?.queue.length ?? 0) > 0) {
-        isWaiting = true
-        continue
-      }
-      dueTimers.delete(id)
-      await fire(record, before)
+      // Whatever it waits for here is the work of this part, and followed by another look.
+      const mustWait = seen < mustSee || isParked(record.tenant, key) || hasWork(before.instance) || before.instance?.status === 'stuck'
+      if (mustWait) still.set(id, mustSee)
+      else await fire(record, before)
     }
-    if (isWaiting) {
-      nextTimerAt = now
-      return
-    }
-    const [next] = await store.work.records({ kind: timerKind, owner, slots, dueTo: Number.MAX_SAFE_INTEGER, limit: 1 })
+    dueTimers = still
+    const question = { kind: timerKind, owner, slots, dueTo: Number.MAX_SAFE_INTEGER, limit: 1 }
+    const [next] = await store.work.records({ ...question, after: { owner, tenant: '\u{10FFFF}', key: '', dueAt: now } })
     nextTimerAt = next?.dueAt ?? undefined
+  }
+
+  async function timersDue(now: number): Promise<readonly WorkRecord[]> {
+    const found: WorkRecord[] = []
+    const question = { kind: timerKind, owner, slots, dueTo: now, limit: 1000 }
+    for (;;) {
+      const after = found.at(-1)
+      const page = await store.work.records({ ...question, ...(after && { after }) })
+      found.push(...page)
+      if (page.length < question.limit) return found
+    }
   }
 
   async function fire(record: WorkRecord, before: Known): Promise<void> {
@@ -289,18 +313,15 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
     const gone = { ...record, body: null, expectedRevision: record.revision }
     if (!instance || instance.status === 'completed') return commit({ records: [gone] })
     const fired = noted({ ...instance, timers: instance.timers.filter((one) => one !== name) }, { at: now, what: 'timer fired', name })
+    let reacted: readonly [RecordWrite[], Known]
+    let isSetAgain: boolean
     try {
       const answer = process.timeouts[name]
       if (!answer) throw new DefinitionError(`Process manager ${process.name} has no timeouts.${name} any more.`)
       const result = react(process.name, fired, answer({ ...effects, state: instance.state }), now)
-      const [records, after] = written(before, result.instance, result.instance.queue.length > 0 ? now : null, result.timers)
-      // A timer that its own reaction sets again is written by that.
-      const isSetAgain = result.timers.set.some((one) => one.name === name)
-      await commit({ records: isSetAgain ? records : [...records, gone] })
-      remember(after)
-      await runQueues([after])
+      reacted = written(before, result.instance, hasWork(result.instance) ? now : null, result.timers)
+      isSetAgain = result.timers.set.some((one) => one.name === name)
     } catch (error) {
-      if (stopping.aborted || (DacapoError.is(error) && !(error instanceof DefinitionError))) throw error
       const tried = attempts + 1
       const isDead = tried >= persistence.attempts
       const dueAt = isDead ? null : Math.ceil(now + persistence.pauseMs(tried + 1))
@@ -310,7 +331,13 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
       const body = JSON.stringify({ name, instance: before.key, attempts: tried })
       await commit({ records: [...records, { ...record, dueAt, body, expectedRevision: record.revision }] })
       remember(after)
+      return
     }
+    const [records, after] = reacted
+    // A timer that its own reaction sets again is written by that.
+    await commit({ records: isSetAgain ? records : [...records, gone] })
+    remember(after)
+    await runQueues([after])
   }
 
   return {
@@ -340,6 +367,14 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
     },
   }
 }
+
+/** What an instance and its timers have become. */
+type Reacted = ReturnType<typeof react>
+
+type Command = Exclude<Pending, { readonly kind: 'complete' }>
+
+/** Whether something is to be done for it before anything else may happen to it. */
+const hasWork = (instance: Instance | undefined): boolean => instance?.status === 'running' && instance.queue.length > 0
 
 /** How many instances are remembered between batches. */
 const mostKnown = 10_000

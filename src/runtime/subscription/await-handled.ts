@@ -4,6 +4,7 @@
  */
 import { DeadLetteredError } from '../../core/errors.ts'
 import type { EventStore } from '../../core/event-store.ts'
+import type { WorkRecord } from '../../core/work-store.ts'
 import { type Parked, parkedKind, toParked } from './parked.ts'
 import type { PartProgress, Progress } from './progress.ts'
 
@@ -12,7 +13,6 @@ export interface Awaited {
   /** The id of a subscription, and its name for people. */
   readonly id: string
   readonly name: string
-  readonly partitions: number
   /** Positions behind `after`, up to `to`. */
   readonly after: number
   readonly to: number
@@ -38,10 +38,10 @@ export async function awaitHandled(
     const still: Awaited[] = []
     let isLocal = true
     for (const one of left) {
-      const own = [...progress.partsOf(one.id).values()]
-      if (own.length === one.partitions ? isDone(one, own) : isDone(one, await inStore(store, one))) continue
+      const own = progress.allOf(one.id)
+      if (isDone(one, own ?? (await inStore(store, one)))) continue
       still.push(one)
-      isLocal &&= own.length === one.partitions
+      isLocal &&= own !== undefined
     }
     left = still
     if (left.length === 0) return
@@ -55,8 +55,7 @@ export async function awaitHandled(
 export async function laggards(store: EventStore, progress: Progress, awaited: readonly Awaited[]): Promise<readonly string[]> {
   const found: string[] = []
   for (const one of awaited) {
-    const own = [...progress.partsOf(one.id).values()]
-    const parts = own.length === one.partitions ? own : await inStore(store, one)
+    const parts = progress.allOf(one.id) ?? (await inStore(store, one))
     if (parts.length === 0) found.push(`${one.name} was never started`)
     else {
       const at = Math.min(...parts.map(({ seen }) => seen))
@@ -84,8 +83,22 @@ async function inStore(store: EventStore, one: Awaited): Promise<readonly PartPr
   const parts = await store.work.parts(one.id)
   if (parts.length === 0 || parts.some(({ position }) => position < one.to))
     return parts.map(({ position }) => ({ seen: position, parked: [] }))
-  const parked = (await store.work.records({ kind: parkedKind, owner: one.id, limit: 1000 })).map(toParked)
+  const parked = await allParked(store, one)
   return parts.map(({ position }, i) => ({ seen: position, parked: i === 0 ? parked : [] }))
+}
+
+async function allParked(store: EventStore, { id: owner, key }: Awaited): Promise<readonly Parked[]> {
+  if (key) {
+    const record = await store.work.record({ kind: parkedKind, owner, ...key })
+    return record ? [toParked(record)] : []
+  }
+  const found: WorkRecord[] = []
+  for (;;) {
+    const after = found.at(-1)
+    const page = await store.work.records({ kind: parkedKind, owner, limit: 1000, ...(after && { after }) })
+    found.push(...page)
+    if (page.length < 1000) return found.map(toParked)
+  }
 }
 
 async function changeOrPause(progress: Progress, pauseMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {

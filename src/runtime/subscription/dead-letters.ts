@@ -6,6 +6,7 @@ import { fromJson } from '../../core/json.ts'
 import type { RecordedEvent } from '../../core/recorded-event.ts'
 import type { Engine } from '../engine.ts'
 import { asEdited, type Failure, type Parked, parkedKind, toParked, toRecord } from './parked.ts'
+import { withoutFirst } from './parking.ts'
 import type { SubscriptionKind } from './subscription.ts'
 
 /** An event that could not be handled. */
@@ -54,20 +55,35 @@ export interface DeadLetters {
   discard(id: string): Promise<void>
 }
 
+/** How often a letter is read again that was changed in between. */
+const mostConflicts = 10
+
 /** @param poke  tells the workers of this process that something has changed. */
 export function deadLettersOf(engine: Engine, tenant: string, poke: (subscription: string) => void): DeadLetters {
   const { store, definitions, clock } = engine
 
-  async function find(id: string): Promise<Parked> {
-    const record = await store.work.record({ kind: parkedKind, ...fromId(id) })
-    if (record?.status !== 'dead') throw new RecordConflictError('dead letter', id)
-    return toParked(record)
+  async function lookUp(id: string): Promise<Parked | undefined> {
+    const name = fromId(id)
+    if (tenant !== '' && name.tenant !== tenant) return undefined
+    const record = await store.work.record({ kind: parkedKind, ...name })
+    return record?.status === 'dead' ? toParked(record) : undefined
   }
 
-  async function write(known: Parked, next: Parked | undefined): Promise<void> {
-    const [result] = await store.work.commit([{ records: [toRecord(known, next)] }])
-    if (result?.kind !== 'done') throw result?.error
-    poke(known.subscription)
+  async function find(id: string): Promise<Parked> {
+    const parked = await lookUp(id)
+    if (!parked) throw new RecordConflictError('dead letter', id)
+    return parked
+  }
+
+  /** @throws RecordConflictError it is no dead letter any more, or is changed all the time. */
+  async function change(id: string, toNext: (known: Parked) => Parked | undefined): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const known = await find(id)
+      const [result] = await store.work.commit([{ records: [toRecord(known, toNext(known))] }])
+      if (result?.kind === 'done') return poke(known.subscription)
+      // Events that come meanwhile are parked behind it, which changes it, too.
+      if (attempt === mostConflicts || !(result?.error instanceof RecordConflictError)) throw result?.error
+    }
   }
 
   async function toLetter(parked: Parked): Promise<DeadLetter> {
@@ -125,15 +141,14 @@ export function deadLettersOf(engine: Engine, tenant: string, poke: (subscriptio
   }
 
   async function retryOne(id: string): Promise<void> {
-    const known = await find(id)
-    await write(known, { ...known, status: 'retrying', attempts: 0, dueAt: clock.now(), retries: (known.retries ?? 0) + 1 })
+    await change(id, (known) => ({ ...known, status: 'retrying', attempts: 0, dueAt: clock.now(), retries: (known.retries ?? 0) + 1 }))
   }
 
   return {
     list,
     async get(id) {
-      const record = await store.work.record({ kind: parkedKind, ...fromId(id) })
-      return record?.status === 'dead' ? toLetter(toParked(record)) : undefined
+      const parked = await lookUp(id)
+      return parked && toLetter(parked)
     },
     async retry(which) {
       if (typeof which === 'string') {
@@ -141,8 +156,8 @@ export function deadLettersOf(engine: Engine, tenant: string, poke: (subscriptio
         return 1
       }
       let count = 0
-      // Page by page: those that are tried again are not dead any more.
-      for (let page = await list(which); page.length > 0; page = await list(which)) {
+      // Each of them once: by the time that the next page is read, some may have failed again.
+      for (let page = await list(which); page.length > 0; page = await list({ ...which, after: page.at(-1)!.id })) {
         for (const { id } of page) await retryOne(id)
         count += page.length
         if (which.limit !== undefined) break
@@ -160,14 +175,18 @@ export function deadLettersOf(engine: Engine, tenant: string, poke: (subscriptio
       const type = event && definitions.eventTypes.get(event.type)
       if (!type) throw new UnsupportedError('This build cannot read the event, so its data cannot be checked: deploy one that can.')
       const made = type(data as never) // checks it
-      await write(known, { ...known, edited: fromJson(encodeEvent(type, made, event.id, '{}').data) })
+      const edited = fromJson(encodeEvent(type, made, event.id, '{}').data)
+      await change(id, (now) => {
+        if (now.positions[0] !== known.positions[0]) throw new RecordConflictError('dead letter', id)
+        return { ...now, edited }
+      })
     },
     async discard(id) {
-      const known = await find(id)
-      const [, ...positions] = known.positions
-      const { edited: _, retries: __, ...others } = known
-      const next: Parked = { ...others, positions, attempts: 0, status: 'retrying', dueAt: clock.now() }
-      await write(known, positions.length > 0 ? next : undefined)
+      const { positions } = await find(id)
+      await change(id, (known) => {
+        if (known.positions[0] !== positions[0]) throw new RecordConflictError('dead letter', id)
+        return withoutFirst(known, clock.now())
+      })
     },
   }
 }

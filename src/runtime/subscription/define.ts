@@ -46,9 +46,13 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
 
 function common(
   kind: SubscriptionKind,
-  { name, events }: { readonly name: string; readonly events: readonly { readonly type: string }[] },
+  {
+    name,
+    events,
+    partitions = 1,
+  }: { readonly name: string; readonly events: readonly { readonly type: string }[]; readonly partitions?: number },
 ): Omit<Subscription, 'persistence' | 'consumer'> {
-  return { id: subscriptionId(kind, name), kind, name, types: new Set(events.map(({ type }) => type)), partitions: 1 }
+  return { id: subscriptionId(kind, name), kind, name, types: new Set(events.map(({ type }) => type)), partitions }
 }
 
 /** Pauses double from the policy's backoff up to 30 seconds, half of each by chance. */

@@ -5,10 +5,12 @@
  * is taken for dead, and its parts are taken over: no clocks are compared. A process that was only frozen finds, when it wakes up, that
  * its leases do not hold any more. A process that stops lets go of its parts, and they are taken up at the others' next look.
  *
- * Where several processes want the same parts, each takes its share, and who has more lets go of what is too much.
+ * Where several processes want the same parts, each takes its share, and who has more lets go of what is too much. Letting go takes as long
+ * as what is being handled; the signs of life go on meanwhile.
  */
 import type { Clock } from '../../core/clock.ts'
 import type { Lease, SubscriptionPart, WorkOwner, WorkStore } from '../../core/work-store.ts'
+import { shareOut, type Worker } from './share-out.ts'
 import { partNames, slotCount, slotsOf } from './slots.ts'
 import type { Subscription } from './subscription.ts'
 
@@ -25,7 +27,7 @@ export interface MembershipOptions {
   /** Where a subscription begins that was never there before. */
   readonly startAt: (subscription: Subscription) => Promise<number>
   readonly acquired: (subscription: Subscription, lease: Lease) => void
-  /** Resolves when nothing is done for the part any more. @param isLost  somebody else has it. */
+  /** Resolves when nothing is done for the part any more. */
   readonly given: (lease: Lease, isLost: boolean) => Promise<void>
   readonly failed: (error: unknown) => void
   /** Told after each look: the parts of all subscriptions, whoever works on them. */
@@ -47,6 +49,8 @@ export function makeMembership(options: MembershipOptions): Membership {
   const wanted = new Map(subscriptions.map((subscription) => [subscription.id, subscription]))
   const about = JSON.stringify({ ...options.about, subscriptions: [...wanted.keys()] })
   const held = new Map<string, Lease>()
+  /** Parts whose work has not ended yet. */
+  const leaving = new Map<string, Promise<void>>()
   const signs = new Map<string, { readonly beat: number; readonly seenAt: number }>()
   let cancel = () => {}
   let left = false
@@ -73,18 +77,20 @@ export function makeMembership(options: MembershipOptions): Membership {
     for (const one of owners) if (!living.has(one.owner)) await work.leave(one.owner)
     const parts = await divideAll(await work.parts(), living)
     const own = parts.filter((part) => wanted.has(part.subscription))
-    for (const lease of held.values()) {
-      if (!own.some((part) => sameLease(part, lease))) await giveUp(lease, true)
+    for (const lease of held.values()) if (!own.some((part) => sameLease(part, lease))) giveUp(lease, 'lost')
+    const shares = shareOut(parts, owners.filter((one) => living.has(one.owner)).map(toWorker))
+    const isMine = (part: SubscriptionPart) => shares[parts.indexOf(part)] === owner
+    for (const part of own) {
+      const lease = held.get(nameOf(part))
+      if (lease && !isMine(part)) giveUp(lease, 'shared')
     }
-    const rivals = owners.filter((one) => living.has(one.owner) && wantsTheSame(one))
-    const share = Math.ceil(own.length / Math.max(1, rivals.length))
-    const surplus = [...held.values()].slice(share)
-    for (const lease of surplus) {
-      await giveUp(lease)
-      await work.release([lease])
-    }
-    const free = own.filter((part) => part.owner === null && !surplus.some((lease) => samePart(lease, part)))
-    await take(free.slice(0, Math.max(0, share - held.size)))
+    // Without an answer of the store, a part may be this process's without its knowing.
+    const isFree = (part: SubscriptionPart) =>
+      !leaving.has(nameOf(part)) && (part.owner === null || (part.owner === owner && !held.has(nameOf(part))))
+    const free = own.filter(isFree)
+    const abandoned = free.filter((part) => part.owner === owner && !isMine(part))
+    if (abandoned.length > 0) await work.release(abandoned.map(leaseOf))
+    await take(free.filter(isMine))
     looked(parts)
   }
 
@@ -111,14 +117,15 @@ export function makeMembership(options: MembershipOptions): Membership {
     }
   }
 
-  async function giveUp(lease: Lease, isLost = false): Promise<void> {
+  function giveUp(lease: Lease, why: 'lost' | 'shared' | 'leaving'): void {
     held.delete(nameOf(lease))
-    await given(lease, isLost)
-  }
-
-  function wantsTheSame({ about: text }: WorkOwner): boolean {
-    const { subscriptions: theirs } = JSON.parse(text) as { readonly subscriptions?: readonly string[] }
-    return theirs?.some((id) => wanted.has(id)) ?? false
+    const end = (async () => {
+      await given(lease, why === 'lost')
+      if (why === 'shared') await work.release([lease])
+    })()
+      .catch(failed)
+      .finally(() => leaving.delete(nameOf(lease)))
+    leaving.set(nameOf(lease), end)
   }
 
   function look(): Promise<void> {
@@ -141,8 +148,8 @@ export function makeMembership(options: MembershipOptions): Membership {
       left = true
       cancel()
       await looking
-      await Promise.all([...held.values()].map((lease) => given(lease, false)))
-      held.clear()
+      for (const lease of [...held.values()]) giveUp(lease, 'leaving')
+      await Promise.all(leaving.values())
       await work.leave(owner)
     },
   }
@@ -177,6 +184,11 @@ function redivided(
 export interface PartState {
   /** Slots that are further than the part, from a time when they were in another one. */
   readonly ahead?: Readonly<Record<number, number>>
+}
+
+function toWorker({ owner, about }: WorkOwner): Worker {
+  const { subscriptions = [] } = JSON.parse(about) as { readonly subscriptions?: readonly string[] }
+  return { owner, subscriptions: new Set(subscriptions) }
 }
 
 const leaseOf = ({ subscription, part, epoch }: Lease): Lease => ({ subscription, part, epoch })

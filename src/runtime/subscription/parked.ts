@@ -40,6 +40,8 @@ export interface Parked {
   readonly edited?: unknown
   /** How often somebody has asked for it to be tried again. */
   readonly retries?: number
+  /** Positions of events that could not be read: which keys they concern is not known yet, so they are parked under their stream. */
+  readonly unread?: readonly number[]
   /** 0 when it is not stored yet. */
   readonly revision: number
 }
@@ -49,7 +51,7 @@ export const mostParked = 1000
 
 /** What is parked, from its record. */
 export function toParked({ owner, tenant, key, slot, status, dueAt, body, revision }: WorkRecord): Parked {
-  const rest = fromJson(body) as Pick<Parked, 'positions' | 'attempts' | 'firstFailedAt' | 'failure' | 'edited' | 'retries'>
+  const rest = fromJson(body) as Pick<Parked, 'positions' | 'attempts' | 'firstFailedAt' | 'failure' | 'edited' | 'retries' | 'unread'>
   return { subscription: owner, tenant, key, slot, status: status as Parked['status'], dueAt, revision, ...rest }
 }
 
@@ -58,8 +60,8 @@ export function toRecord(known: Parked, next: Parked | undefined): RecordWrite {
   const { subscription: owner, tenant, key, slot, revision: expectedRevision } = known
   const name = { kind: parkedKind, owner, tenant, key, slot, expectedRevision }
   if (!next) return { ...name, status: known.status, dueAt: null, body: null }
-  const { positions, attempts, firstFailedAt, failure, edited, retries, status, dueAt } = next
-  const body = { positions, attempts, firstFailedAt, failure, edited, retries } // what is undefined is left out
+  const { positions, attempts, firstFailedAt, failure, edited, retries, unread, status, dueAt } = next
+  const body = { positions, attempts, firstFailedAt, failure, edited, retries, unread } // what is undefined is left out
   return { ...name, status, dueAt, body: JSON.stringify(body) }
 }
 

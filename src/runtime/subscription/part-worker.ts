@@ -8,20 +8,21 @@
  * - An event whose handling failed is parked in the commit that passes it by, and so is every later one of its key.
  */
 import type { Clock } from '../../core/clock.ts'
-import { DacapoError, LeaseLostError, ProjectionFailedError, RecordConflictError, StoreUnavailableError } from '../../core/errors.ts'
-import { decodeEvent, type EventTypes } from '../../core/event-codec.ts'
+import { DacapoError, LeaseLostError, RecordConflictError, StoreUnavailableError } from '../../core/errors.ts'
+import type { EventTypes } from '../../core/event-codec.ts'
 import type { EventStore } from '../../core/event-store.ts'
 import { fromJson } from '../../core/json.ts'
-import type { RecordedEvent } from '../../core/recorded-event.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import type { Lease, Work } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
 import { pause } from '../timeout.ts'
+import { decoded, keyOf, positionOf, sameEvent, wholeEvents } from './deliveries.ts'
 import type { LogFeed } from './log-feed.ts'
 import type { PartState } from './membership.ts'
-import { asEdited, mostParked, type Parked, parkedKind, toFailure, toParked, toRecord } from './parked.ts'
+import { type Parked, parkedKind, toParked, toRecord } from './parked.ts'
+import { type Change, Exhausted, makeParking, withoutFirst } from './parking.ts'
 import { isIn, slotOf, slotsOf } from './slots.ts'
-import type { Delivery, Gathered, Subscription } from './subscription.ts'
+import type { Batch, Delivery, Gathered, Subscription } from './subscription.ts'
 
 /** What a worker needs of its engine. */
 export interface WorkerContext {
@@ -35,8 +36,10 @@ export interface WorkerContext {
   readonly restart: { readonly maxRestarts: number; readonly withinMs: number }
   /** Told whenever the position or the status has changed. */
   readonly moved: (worker: PartWorker) => void
-  /** Told when something is parked, retried, or done after all. */
+  /** Told when something is parked, tried again, or done after all. */
   readonly parked: (worker: PartWorker, parked: Parked, before: Parked) => void
+  /** Told when something is parked that may belong to another part of the same subscription. */
+  readonly handedOn: (subscription: Subscription) => void
   readonly failed: (worker: PartWorker, error: unknown) => void
   readonly tell: Engine['tell']
 }
@@ -68,9 +71,12 @@ export interface PartWorker {
 /** How many deliveries share a commit at most. */
 const mostTogether = 1000
 
+/** How often what is to be parked is worked out anew because somebody else has changed what was parked before. */
+const mostConflicts = 10
+
 export function startPartWorker(context: WorkerContext, subscription: Subscription, lease: Lease): PartWorker {
   const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, tell } = context
-  const { types, persistence, kind, name } = subscription
+  const { kind, name } = subscription
   const { part } = lease
   const slots = slotsOf(part)
   const stopping = new AbortController()
@@ -79,7 +85,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     stopping: stopping.signal,
     commit: (gathered) => commit({ ...gathered, steps: [lease] }),
   })
-  const parked = new Map<string, Parked>()
+  const parking = makeParking({ work: store.work, clock }, subscription, slots)
   let status: WorkerStatus = 'working'
   let error: unknown
   let position = 0
@@ -90,6 +96,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   let unwrittenSince: number | undefined
   let isPoked = false
   let dueInVain = 0
+  /** How many deliveries go together: fewer while one of them makes the commit of all impossible. */
+  let together = mostTogether
   let wake = () => {}
 
   const become = (next: WorkerStatus) => {
@@ -100,14 +108,17 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
 
   async function run(): Promise<void> {
     const restarts: number[] = []
+    let inVain = 0
     while (!stopping.signal.aborted) {
       try {
         await resume()
+        inVain = 0
         await work()
       } catch (caught) {
         if (stopping.signal.aborted) break
-        error = caught
         consumer.forget()
+        if (caught instanceof RecordConflictError) continue // somebody has changed what is parked: it is read again
+        error = caught
         if (caught instanceof LeaseLostError) return become('lost')
         context.failed(worker, caught)
         // What passes by itself is waited for as long as it takes; anything else is tried again a few times.
@@ -117,11 +128,26 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         if (caught instanceof Exhausted || restarts.length > restart.maxRestarts) return become('failed')
         become('restarting')
         tell?.({ signal: 'subscription.restart', kind, name, part, error: caught })
-        await pause(Math.min(5000, 50 * 2 ** restarts.length) * (0.5 + random() / 2))
+        await pauseOrStop(Math.min(5000, 50 * 2 ** Math.max(restarts.length, inVain++)) * (0.5 + random() / 2))
       }
     }
-    if (unwrittenSince !== undefined && status !== 'lost') await commit({ steps: [{ ...lease, position: seen }] }).catch(() => {})
+    if (unwrittenSince !== undefined && status !== 'lost') {
+      // A courtesy to whoever is next: without it, events that have concerned nobody are looked at once more.
+      await commit({ steps: [{ ...lease, position: seen }] }).catch(() => {})
+    }
     become('stopped')
+  }
+
+  async function pauseOrStop(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        stopping.signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, ms)
+      stopping.signal.addEventListener('abort', done)
+    })
   }
 
   /** Where the part is, and what is parked: the store knows. */
@@ -132,32 +158,21 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     seen = part.position
     ahead = (fromJson(part.state) as PartState).ahead ?? {}
     unwrittenSince = undefined
-    await loadParked()
-    await consumer.resume?.()
+    await lookAgain()
     become('working')
   }
 
-  async function loadParked(): Promise<void> {
+  async function lookAgain(): Promise<void> {
     isPoked = false
-    parked.clear()
-    const question = { kind: parkedKind, owner: subscription.id, slots, limit: 1000 }
-    for (let after: Parked | undefined; ; ) {
-      const from = after && { owner: after.subscription, tenant: after.tenant, key: after.key, dueAt: null }
-      const page = (await store.work.records({ ...question, ...(from && { after: from }) })).map(toParked)
-      for (const one of page) parked.set(idOf(one), one)
-      after = page.at(-1)
-      if (page.length < question.limit) return
-    }
+    await parking.load()
+    await consumer.resume?.()
   }
 
   async function work(): Promise<void> {
     while (!stopping.signal.aborted) {
-      if (isPoked) {
-        await loadParked()
-        await consumer.resume?.()
-      }
+      if (isPoked) await lookAgain()
       await retryDue()
-      await consumer.due?.(seen, (tenant, key) => parked.has(idOf({ tenant, key })))
+      await consumer.due?.(seen, (tenant, key) => parking.find({ tenant, key }) !== undefined)
       if (unwrittenSince !== undefined && clock.now() >= unwrittenSince + checkpointEveryMs) await step(seen, {}, [])
       const page = await nextPage()
       if (page) await take(page)
@@ -181,7 +196,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     try {
       if (isPoked || stopping.signal.aborted) return undefined
       if (seen >= feed.head) become('waiting')
-      const page = await feed.next(seen, types, enough.signal)
+      const page = await feed.next(seen, subscription.types, enough.signal)
       if (page) become('working')
       return page
     } finally {
@@ -191,16 +206,16 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   }
 
   function nextDueAt(): number | undefined {
-    const times = [...parked.values()].flatMap(({ dueAt }) => (dueAt === null ? [] : [dueAt]))
-    if (unwrittenSince !== undefined) times.push(unwrittenSince + checkpointEveryMs)
+    const times = unwrittenSince === undefined ? [] : [unwrittenSince + checkpointEveryMs]
+    for (const { dueAt } of parking.all) if (dueAt !== null) times.push(dueAt)
     if (consumer.nextDueAt !== undefined) times.push(consumer.nextDueAt)
-    return times.length > 0 ? Math.min(...times) : undefined
+    return times.length > 0 ? times.reduce((first, one) => Math.min(first, one)) : undefined
   }
 
   async function take(page: LogPage): Promise<void> {
     const deliveries = page.events.flatMap(deliveriesOf)
     for (let done = 0; done < deliveries.length && !stopping.signal.aborted; ) {
-      const some = wholeEvents(deliveries, done, done + mostTogether)
+      const some = wholeEvents(deliveries, done, done + together)
       done += await takeSome(some, done + some.length === deliveries.length ? page.position : positionOf(some))
     }
     if (deliveries.length > 0) return
@@ -210,120 +225,126 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     moved(worker)
   }
 
-  /** Deliveries of an event to the keys of this part. What cannot be read is a delivery, too: it fails when it is handled. */
+  /** Deliveries of an event to the keys of this part. */
   function deliveriesOf(stored: StoredEvent): readonly Delivery[] {
-    const { tenant, stream } = stored
-    let event: RecordedEvent
-    let keys: readonly string[]
-    try {
-      event = decodeEvent(eventTypes.get(stored.type), stored)
-      keys = consumer.keysOf(event)
-    } catch (unreadable) {
-      event = { ...stored, unreadable } as never
-      keys = [stream]
-    }
+    const { event, keys, unreadable } = decoded(eventTypes, consumer, stored)
     return keys.flatMap((key) => {
-      const slot = slotOf(tenant, key)
-      const isDone = (ahead[slot] ?? 0) >= event.position
-      return isIn(slots, slot) && !isDone ? [{ event, key, slot, attempt: 1 }] : []
+      const slot = slotOf(stored.tenant, key)
+      const isDone = (ahead[slot] ?? 0) >= stored.position
+      return isIn(slots, slot) && !isDone ? [{ event, key, slot, attempt: 1, unreadable }] : []
     })
   }
 
   /** Does as many of the deliveries as time permits, all of an event or none; with all of them it has come to `end`. Returns how many. */
   async function takeSome(deliveries: readonly Delivery[], end: number): Promise<number> {
     const startedAt = clock.now()
-    const changes = new Map<string, Change>()
-    const batch = await consumer.begin(deliveries.filter((one) => !parked.has(idOf(keyOf(one)))))
+    const batch = await consumer.begin(deliveries.filter((one) => !one.unreadable && !parking.find(keyOf(one))))
+    const parkings = parking.collect()
     let count = 0
+    let succeeded = 0
+    let exhausted: unknown
     for (const delivery of deliveries) {
-      const isNext = delivery.event !== deliveries[count - 1]?.event
+      const isFirst = !sameEvent(delivery, deliveries[count - 1])
       const isEnough = stopping.signal.aborted || clock.now() - startedAt >= checkpointEveryMs || batch.isFull?.(delivery)
-      if (count > 0 && isNext && isEnough) break
-      count++
-      const name = keyOf(delivery)
-      const known = changes.get(idOf(name))?.known ?? parked.get(idOf(name)) ?? { ...nothingParked, ...name }
-      const waiting = changes.get(idOf(name))?.next ?? parked.get(idOf(name))
-      if (waiting) {
-        changes.set(idOf(name), { known, next: behind(waiting, delivery) })
-        continue
-      }
+      if (count > 0 && isFirst && isEnough) break
       try {
-        const handling = handle(batch, delivery)
-        if (handling) await handling
-      } catch (failure) {
-        if (stopping.signal.aborted) throw failure
-        changes.set(idOf(name), { known, next: parkFirst(known, delivery, failure) })
+        const until = parkings.blocks(keyOf(delivery)) ? null : batch.busyUntil?.(delivery)
+        if (until !== undefined) parkings.wait(delivery, until ?? undefined)
+        else {
+          const failure = await failureOf(batch, delivery)
+          if (failure === interrupted) break
+          if (failure) {
+            tellFailure(delivery, failure.error)
+            parkings.failed(delivery, failure.error)
+          } else succeeded++
+        }
+      } catch (caught) {
+        // The end of all patience. What was done before it is committed; of an event with several keys, nothing is.
+        if (!(caught instanceof Exhausted) || count === 0 || !isFirst) throw caught
+        exhausted = caught
+        break
       }
+      count++
     }
+    if (count === 0) return 0
     const done = deliveries.slice(0, count)
     const to = count === deliveries.length ? end : positionOf(done)
-    try {
-      await step(to, batch.gathered(), [...changes.values()])
-    } catch (failure) {
-      if (DacapoError.is(failure) && !(failure instanceof ProjectionFailedError)) throw failure
-      // One of them makes it impossible for all: which one shows when each event goes alone.
-      consumer.forget()
-      const first = wholeEvents(done, 0, 1)
-      if (first.length < count) return takeSome(first, positionOf(first))
-      await parkAll(done, to, failure)
-    }
-    handled += count
-    if (tell && kind === 'projection') {
-      const events = new Set(done.map(({ event }) => event)).size
-      tell({ signal: 'projection.checkpoint', projection: name, part, position: to, events, durationMs: clock.now() - startedAt })
-    }
-    await batch.committed?.()
+    const refusal = await commitBatch(batch, to, () => parkings.changes())
+    if (!refusal) {
+      tellStep(done, to, startedAt)
+      handled += succeeded
+      together = Math.min(mostTogether, together * 2)
+    } else if (wholeEvents(done, 0, 1).length < count) {
+      // One of them makes it impossible for all. Which one shows when fewer go together, and at last each alone.
+      together = Math.max(1, count >> 1)
+      return 0
+    } else await parkAll(done, to, refusal.error)
+    if (exhausted) throw exhausted
+    if (!refusal) await batch.committed?.()
     return count
   }
 
-  async function parkAll(deliveries: readonly Delivery[], last: number, failure: unknown): Promise<void> {
-    const changes = deliveries.map((delivery) => {
-      const known = parked.get(idOf(keyOf(delivery)))
-      const none = { ...nothingParked, ...keyOf(delivery) }
-      return { known: known ?? none, next: known ? behind(known, delivery) : parkFirst(none, delivery, failure) }
-    })
-    await step(last, {}, changes)
-  }
-
-  function keyOf({ event, key, slot }: Delivery): Pick<Parked, 'subscription' | 'tenant' | 'key' | 'slot'> {
-    return { subscription: subscription.id, tenant: event.tenant, key, slot }
-  }
-
-  function behind(known: Parked, { event }: Delivery): Parked {
-    if (known.positions.length >= mostParked) {
-      throw new Exhausted(`${mostParked} events of key "${known.key}" wait behind one that failed: ${known.failure.message}`)
+  async function parkAll(deliveries: readonly Delivery[], to: number, failure: unknown): Promise<void> {
+    const parkings = parking.collect()
+    for (const delivery of deliveries) {
+      if (parkings.blocks(keyOf(delivery))) parkings.wait(delivery)
+      else {
+        tellFailure(delivery, failure)
+        parkings.failed(delivery, failure)
+      }
     }
-    return { ...known, positions: [...known.positions, event.position] }
+    await step(to, {}, () => parkings.changes())
   }
 
-  function parkFirst(known: Parked, { event }: Delivery, failure: unknown): Parked {
-    return afterFailure({ ...known, positions: [event.position], attempts: 0, firstFailedAt: clock.now() }, failure)
+  /** What projections do; handlers tell it themselves, and processes tell of their instances. */
+  function tellStep(done: readonly Delivery[], to: number, startedAt: number): void {
+    if (!tell || kind !== 'projection') return
+    const events = new Set(done.map(({ event }) => event)).size
+    tell({ signal: 'projection.checkpoint', projection: name, part, position: to, events, durationMs: clock.now() - startedAt })
   }
 
-  /** One more attempt has failed. */
-  function afterFailure(known: Parked, failure: unknown): Parked {
-    const attempts = known.attempts + 1
-    if (kind === 'projection') {
-      const { tenant, key, positions } = known
-      const position = positions[0] as number
-      tell?.({ signal: 'projection.exception', projection: name, part, tenant, key, position, attempt: attempts, error: failure })
+  function tellFailure({ event, key, attempt }: Delivery, failure: unknown): void {
+    if (!tell || kind !== 'projection') return
+    const { tenant, position: at } = event
+    tell({ signal: 'projection.exception', projection: name, part, tenant, key, position: at, attempt, error: failure })
+  }
+
+  /** Handles one delivery. What failed because everything stops has not failed. */
+  async function failureOf(batch: Batch, delivery: Delivery): Promise<Failed | typeof interrupted | undefined> {
+    if (delivery.unreadable) return delivery.unreadable
+    let isAsync = false
+    try {
+      const handling = batch.handle(delivery)
+      isAsync = handling !== undefined
+      if (handling) await handling
+      return undefined
+    } catch (failure) {
+      return isAsync && stopping.signal.aborted ? interrupted : { error: failure }
     }
-    const isDead = attempts >= persistence.attempts
-    if (isDead && persistence.whenExhausted === 'stop') {
-      throw new Exhausted(`${subscription.name} gave up after ${attempts} attempts: ${toFailure(failure).message}`, { cause: failure })
+  }
+
+  /** Commits a batch with its step. Returns why not, when that is the fault of its events. */
+  async function commitBatch(batch: Batch, to: number, changes: () => readonly Change[]): Promise<Failed | undefined> {
+    let gathered: Gathered
+    try {
+      gathered = batch.gathered()
+    } catch (failure) {
+      consumer.forget()
+      return { error: failure }
     }
-    return {
-      ...known,
-      attempts,
-      failure: toFailure(failure),
-      status: isDead ? 'dead' : 'retrying',
-      dueAt: isDead ? null : Math.ceil(clock.now() + persistence.pauseMs(attempts + 1)),
+    try {
+      await step(to, gathered, changes)
+      return undefined
+    } catch (failure) {
+      if (!isOfEvents(failure)) throw failure
+      consumer.forget()
+      return { error: failure }
     }
   }
 
   async function retryDue(): Promise<void> {
     const now = clock.now()
-    for (const one of [...parked.values()]) {
+    for (const one of [...parking.all]) {
       if (one.dueAt !== null && one.dueAt <= now && !stopping.signal.aborted) await retry(one)
     }
   }
@@ -332,58 +353,84 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   async function retry(start: Parked): Promise<void> {
     let known: Parked | undefined = start
     while (known && !stopping.signal.aborted) {
-      const [at, ...rest] = known.positions as [number, ...number[]]
-      const { edited: _, retries: __, ...others }: Parked = known
-      let next: Parked | undefined = rest.length > 0 ? { ...others, positions: rest, attempts: 0, dueAt: clock.now() } : undefined
-      let gathered: Gathered = {}
-      let isDone = true
-      try {
-        const delivery = await deliveryAt(at, known)
-        if (delivery) {
-          const batch = await consumer.begin([delivery])
-          await handle(batch, delivery)
-          gathered = batch.gathered()
-          await step(position, gathered, [{ known, next }])
-          await batch.committed?.()
-        } else await step(position, {}, [{ known, next }])
-      } catch (failure) {
-        if (stopping.signal.aborted || (DacapoError.is(failure) && !(failure instanceof ProjectionFailedError))) throw failure
-        consumer.forget()
-        next = afterFailure(known, failure)
-        await step(position, {}, [{ known, next }])
-        isDone = false
-      }
-      if (isDone) handled++
-      known = isDone && next ? parked.get(idOf(next)) : undefined
+      const at = known.positions[0] as number
+      const next = withoutFirst(known, clock.now())
+      const stored = await storedAt(at)
+      if (stored) {
+        const { event, keys, unreadable } = decoded(eventTypes, consumer, stored, known.edited)
+        const { key, slot, attempts } = known
+        if (known.unread?.includes(at) && !unreadable) await handOn(known, next, event.tenant, keys)
+        else if (!(await retryOne(known, next, { event, key, slot, attempt: attempts + 1, unreadable }))) return
+      } else await step(position, {}, [{ known, next }])
+      known = parking.find(known)
     }
   }
 
-  async function deliveryAt(at: number, known: Parked): Promise<Delivery | undefined> {
-    for await (const { events } of store.readAll({ after: at - 1, to: at })) {
-      const [stored] = events
-      if (!stored) return undefined
-      const event = asEdited(eventTypes, stored, known.edited)
-      return { event, key: known.key, slot: known.slot, attempt: known.attempts + 1 }
+  /** Returns whether it was done. */
+  async function retryOne(known: Parked, next: Parked | undefined, delivery: Delivery): Promise<boolean> {
+    const batch = delivery.unreadable ? nothingToDo : await consumer.begin([delivery])
+    const until = batch.busyUntil?.(delivery)
+    if (until !== undefined) {
+      parking.postpone(known, until)
+      return false
     }
+    const failure = (await failureOf(batch, delivery)) ?? (await commitBatch(batch, position, () => [{ known, next }]))
+    if (failure === interrupted) return false
+    if (failure) {
+      tellFailure(delivery, failure.error)
+      await step(position, {}, [{ known, next: parking.afterFailure(known, failure.error) }])
+      return false
+    }
+    handled++
+    await batch.committed?.()
+    return true
+  }
+
+  /** The first event could not be read when it was parked. Now that its keys are known, it waits in each of them. */
+  async function handOn(known: Parked, next: Parked | undefined, tenant: string, keys: readonly string[]): Promise<void> {
+    const at = known.positions[0] as number
+    const stays = keys.includes(known.key)
+    const changes: Change[] = [{ known, next: stays ? { ...known, unread: known.unread?.filter((one) => one !== at) ?? [] } : next }]
+    for (const key of keys) {
+      if (key === known.key) continue
+      const slot = slotOf(tenant, key)
+      const name = { kind: parkedKind, owner: subscription.id, tenant, key }
+      const record = isIn(slots, slot) ? undefined : await store.work.record(name)
+      const there = isIn(slots, slot) ? parking.find({ tenant, key }) : record && toParked(record)
+      changes.push(parking.inserted({ tenant, key, slot }, there, at))
+    }
+    await step(position, {}, changes)
+    context.handedOn(subscription)
+  }
+
+  async function storedAt(at: number): Promise<StoredEvent | undefined> {
+    for await (const { events } of store.readAll({ after: at - 1, to: at })) return events[0]
     return undefined
   }
 
-  /** Commits, and only then remembers. */
-  async function step(to: number, gathered: Gathered, changes: readonly Change[]): Promise<void> {
-    const records = [...(gathered.records ?? []), ...changes.map(({ known, next }) => toRecord(known, next))]
-    await commit({ ...gathered, steps: [{ ...lease, ...(to > position ? { position: to } : {}) }], records })
-    position = Math.max(position, to)
-    if (to >= seen) {
-      seen = to
-      unwrittenSince = undefined
+  /** Commits, and only then remembers. Changes that are worked out on demand are so again when somebody else was faster. */
+  async function step(to: number, gathered: Gathered, changes: readonly Change[] | (() => readonly Change[])): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const some = typeof changes === 'function' ? changes() : changes
+      const records = [...(gathered.records ?? []), ...some.map(({ known, next }) => toRecord(known, next))]
+      try {
+        await commit({ ...gathered, steps: [{ ...lease, ...(to > position ? { position: to } : {}) }], records })
+      } catch (failure) {
+        const isWorthIt = failure instanceof RecordConflictError && typeof changes === 'function' && attempt < mostConflicts
+        if (!isWorthIt) throw failure
+        await parking.load()
+        continue
+      }
+      position = Math.max(position, to)
+      if (to >= seen) {
+        seen = to
+        unwrittenSince = undefined
+      }
+      parking.written(some)
+      for (const { known, next } of some) context.parked(worker, next ?? { ...known, positions: [] }, known)
+      moved(worker)
+      return
     }
-    for (const { known, next } of changes) {
-      const now = next && { ...next, revision: known.revision + 1 }
-      if (now) parked.set(idOf(now), now)
-      else parked.delete(idOf(known))
-      context.parked(worker, now ?? { ...known, positions: [] }, known)
-    }
-    moved(worker)
   }
 
   async function commit(work: Work): Promise<void> {
@@ -406,7 +453,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       return seen
     },
     get parked() {
-      return [...parked.values()]
+      return [...parking.all]
     },
     get handled() {
       return handled
@@ -431,38 +478,17 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   return worker
 }
 
-/** Nobody will try it again by himself. */
-class Exhausted extends Error {}
-
-function handle(batch: { handle(delivery: Delivery): Promise<void> | void }, delivery: Delivery): Promise<void> | void {
-  const { unreadable } = delivery.event as { unreadable?: unknown }
-  if (unreadable) throw unreadable
-  return batch.handle(delivery)
+interface Failed {
+  readonly error: unknown
 }
 
-/** So many deliveries, and those of the last one's event that come after it. */
-function wholeEvents(deliveries: readonly Delivery[], from: number, to: number): readonly Delivery[] {
-  let end = Math.min(to, deliveries.length)
-  while (end < deliveries.length && deliveries[end]?.event === deliveries[end - 1]?.event) end++
-  return deliveries.slice(from, end)
-}
+/** It was cut short by the end of the work, and is done again by whoever is next. */
+const interrupted = Symbol('interrupted')
 
-const positionOf = (deliveries: readonly Delivery[]): number => (deliveries.at(-1) as Delivery).event.position
+const nothingToDo: Batch = { handle() {}, gathered: () => ({}) }
 
-/** What becomes of what is parked under a key; `undefined`: nothing is any more. */
-interface Change {
-  readonly known: Parked
-  readonly next: Parked | undefined
-}
-
-const idOf = ({ tenant, key }: Pick<Parked, 'tenant' | 'key'>): string => `${tenant}\u0000${key}`
-
-const nothingParked = {
-  status: 'retrying' as const,
-  dueAt: null,
-  positions: [],
-  attempts: 0,
-  firstFailedAt: 0,
-  failure: { message: '' },
-  revision: 0,
+/** Whether a commit was refused for what events have led to, and not for a reason of the store's or of the lease's. */
+function isOfEvents(failure: unknown): boolean {
+  if (failure instanceof LeaseLostError || failure instanceof RecordConflictError || failure instanceof Exhausted) return false
+  return !(DacapoError.is(failure) && (failure.retryable || failure.code === 'ES_STOPPED'))
 }

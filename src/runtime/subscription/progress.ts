@@ -1,5 +1,6 @@
 /** How far the parts are that this process works on: what waiting can rely on without asking the store. */
 import type { Parked } from './parked.ts'
+import { slotCount, slotsOf } from './slots.ts'
 
 /** What is known of a part. */
 export interface PartProgress {
@@ -10,8 +11,8 @@ export interface PartProgress {
 
 /** The progress of the parts of one process. */
 export interface Progress {
-  /** The parts of a subscription that this process works on, by name. */
-  partsOf(subscription: string): ReadonlyMap<string, PartProgress>
+  /** The parts of a subscription, if this process works on all of them. */
+  allOf(subscription: string): readonly PartProgress[] | undefined
   set(subscription: string, part: string, progress: PartProgress): void
   forget(subscription: string, part: string): void
   /** Resolves when anything has moved; at the latest when the signal aborts. */
@@ -32,7 +33,15 @@ export function makeProgress(): Progress {
     return made
   }
   return {
-    partsOf: (subscription) => of(subscription),
+    allOf(subscription) {
+      const known = of(subscription)
+      let slots = 0
+      for (const part of known.keys()) {
+        const { from, to } = slotsOf(part)
+        slots += to - from + 1
+      }
+      return slots === slotCount ? [...known.values()] : undefined
+    },
     set(subscription, part, progress) {
       of(subscription).set(part, progress)
       if (waiting.size > 0) wakeAll()

@@ -11,6 +11,8 @@ export interface Delivery {
   readonly slot: number
   /** 1 at first. */
   readonly attempt: number
+  /** Why the event cannot be handled at all. */
+  readonly unreadable?: { readonly error: unknown } | undefined
 }
 
 /** What is committed together with the step in the log. */
@@ -20,6 +22,8 @@ export type Gathered = Pick<Work, 'rows' | 'records' | 'statements'>
 export interface Batch {
   /** Whether a delivery must wait until what is there has been committed. */
   isFull?(delivery: Delivery): boolean
+  /** When to try again, if the key is not ready for the delivery: it waits, with all that come after it, and has not failed. */
+  busyUntil?(delivery: Delivery): number | undefined
   /** Does what one delivery asks for. When it throws, nothing of it may be left in the batch. */
   handle(delivery: Delivery): Promise<void> | void
   /** What is to be committed with the step; called once, at the end. @throws what one of the deliveries has made impossible. */

@@ -1,8 +1,8 @@
 /** The subscription engine of one app: put together here, started by `app.start()`, and loaded only then. */
 import type { Lease, SubscriptionPart } from '../../core/work-store.ts'
 import { type Engine, report } from '../engine.ts'
-import { viewDefinitionOf } from '../prepare-store.ts'
 import { type Calls, subscriptionsOf } from './define.ts'
+import { defineAsyncViews } from './define-async-views.ts'
 import { makeLogFeed } from './log-feed.ts'
 import { makeMembership } from './membership.ts'
 import { type PartWorker, startPartWorker, type WorkerContext } from './part-worker.ts'
@@ -26,7 +26,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   const subscriptions = subscriptionsOf(engine, calls)
   const workers = new Map<string, PartWorker>()
   let parts: readonly SubscriptionPart[] = []
-  await defineViews(engine)
+  await defineAsyncViews(engine)
 
   const feed = makeLogFeed(store, (error) => report('reading the log failed; it is tried again', error))
   const context: WorkerContext = {
@@ -49,6 +49,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       else progress.set(subscription, part, worker)
     },
     parked: (worker, parked, before) => tellParked(tell, partOf(worker), parked, before),
+    handedOn: (subscription) => pokeAll((worker) => worker.subscription === subscription),
     failed: (worker, error) => report(`${worker.subscription.name} failed`, error),
   }
   const membership = makeMembership({
@@ -72,7 +73,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     failed: (error) => report('looking after subscriptions failed; it is tried again', error),
     looked(found) {
       parts = found
-      for (const worker of workers.values()) if (worker.parked.length > 0) worker.poke()
+      pokeAll((worker) => worker.parked.length > 0)
     },
   })
   await membership.look()
@@ -84,15 +85,15 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     get parts() {
       return parts
     },
-    poke(subscription) {
-      for (const worker of workers.values()) if (worker.subscription.id === subscription) worker.poke()
-    },
+    poke: (subscription) => pokeAll((worker) => worker.subscription.id === subscription),
     async settle() {
-      for (;;) {
-        const head = await store.head()
-        const busy = [...workers.values()].filter((worker) => isBusy(worker, head))
-        if (busy.length === 0) return
-        await progress.change(AbortSignal.timeout(20))
+      for (let head = await store.head(); ; ) {
+        const isDone = [...workers.values()].every((worker) => !isBusy(worker, head))
+        const now = await store.head()
+        // What one of them has appended before it was done may be news for those that were looked at before it.
+        if (isDone && now === head) return
+        head = now
+        if (!isDone) await progress.change(AbortSignal.timeout(20))
       }
     },
     async stop(timeoutMs) {
@@ -108,18 +109,14 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     },
   }
 
+  function pokeAll(concerned: (worker: PartWorker) => boolean): void {
+    for (const worker of workers.values()) if (concerned(worker)) worker.poke()
+  }
+
   function isBusy(worker: PartWorker, head: number): boolean {
     if (worker.status === 'failed' || worker.status === 'stopped' || worker.status === 'lost') return false
     if (worker.status !== 'waiting' || worker.seen < head) return true
     return worker.nextDueAt !== undefined && worker.nextDueAt <= clock.now()
-  }
-}
-
-/** Registers the views of async projections that are new, with their indexes. */
-async function defineViews({ store, definitions }: Engine): Promise<void> {
-  const known = new Set((await store.views.defined()).map(({ view }) => view))
-  for (const view of definitions.views) {
-    if (view.consistency === 'async' && !known.has(view.name)) await store.views.rebuild(viewDefinitionOf(view), async () => [])
   }
 }
 

@@ -25,7 +25,7 @@ export async function waitForReceipt(
   const parts = followersOf(engine).filter(({ events: own }) => own.some(({ type }) => types.has(type)))
   const awaited = parts
     .filter((part) => waitFor === 'all' || waitFor.some((one) => one.name === part.name && kindOf(one.kind) === part.kind))
-    .map(({ kind, name }) => ({ id: subscriptionId(kind, name), name, partitions: 1, after: first.position - 1, to: position }))
+    .map(({ kind, name }) => ({ id: subscriptionId(kind, name), name, after: first.position - 1, to: position }))
   await wait(engine, what, awaited, timeoutMs, signal)
 }
 
@@ -38,7 +38,7 @@ export async function waitForRow(
   timeoutMs: number,
 ): Promise<void> {
   const id = subscriptionId('projection', projection)
-  const awaited = [{ id, name: projection, partitions: 1, after: 0, to: position, key }]
+  const awaited = [{ id, name: projection, after: 0, to: position, key }]
   await wait(engine, `view ${projection} at position ${position}`, awaited, timeoutMs, undefined)
 }
 

@@ -20,6 +20,15 @@ export function viewStore(state: () => Layer, gate: Gate): ViewStore {
       state()
       return [...definitions.values()]
     },
+    async define({ view, fingerprint }) {
+      const leave = await gate.enter()
+      try {
+        state()
+        if (!definitions.has(view)) definitions.set(view, { view, fingerprint })
+      } finally {
+        leave()
+      }
+    },
     async rebuild({ view, fingerprint }, build) {
       const leave = await gate.enter()
       try {

@@ -3,7 +3,8 @@ import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
 import { storedAt } from '../../core/stored-event.ts'
 import type { AppendContext } from './append-context.ts'
 import type { BatchPlan } from './batch-plan.ts'
-import { firstOf, type PgClient } from './pg.ts'
+import { type PgClient, rowsOf } from './pg.ts'
+import type { Prepared } from './prepared.ts'
 import { inReadCommitted, isOtherLevel } from './read-committed.ts'
 
 /** What a batch came to: written as a whole, or not at all and by whose fault. */
@@ -14,26 +15,27 @@ export type BatchOutcome =
 
 /** The batch function of a schema, as a statement. */
 export const batchStatement = (schema: string): string =>
-  `SELECT head, recorded, bases, refused, busy FROM ${schema}.append_batch(${Array.from({ length: 41 }, (_, i) => `$${i + 1}`).join(', ')})`
+  `SELECT head, recorded, bases, refused, busy FROM ${schema}.append_batch(${Array.from({ length: 16 }, (_, i) => `$${i + 1}`).join(', ')})`
 
 /** Sends batches that are each a transaction, and their own commit. */
-export function batchSender({ batchStatement, knownTypes, now }: AppendContext) {
+export function batchSender(context: AppendContext) {
+  const { batchStatement, knownTypes, now, prepared } = context
   /** Known since the first batch was refused; asking beforehand would be a round trip for everybody. */
   let mustNameLevel = false
 
-  async function asTransaction(client: PgClient, call: () => Promise<BatchOutcome>): Promise<BatchOutcome> {
-    if (mustNameLevel) return inReadCommitted(client, call)
+  async function asTransaction(client: PgClient, call: (run: Prepared) => Promise<BatchOutcome>): Promise<BatchOutcome> {
+    if (mustNameLevel) return inReadCommitted(client, () => call(rowsOf))
     try {
-      return await call()
+      return await call(prepared)
     } catch (error) {
       if (!isOtherLevel(error)) throw error
       mustNameLevel = true
-      return inReadCommitted(client, call)
+      return inReadCommitted(client, () => call(rowsOf))
     }
   }
 
   return async (client: PgClient, plan: BatchPlan, requests: readonly AppendRequest[]): Promise<BatchOutcome> => {
-    const outcome = await asTransaction(client, () => appendBatch(client, batchStatement, plan, requests, now(), knownTypes))
+    const outcome = await asTransaction(client, (run) => appendBatch(run, client, batchStatement, plan, requests, now(), knownTypes))
     if (outcome.kind === 'written') for (const name of plan.typeNames) knownTypes.add(name)
     return outcome
   }
@@ -41,6 +43,7 @@ export function batchSender({ batchStatement, knownTypes, now }: AppendContext) 
 
 /** @param requests  those of the plan, in its order. @param knownTypes  event types that are stored. */
 export async function appendBatch(
+  run: Prepared,
   client: PgClient,
   statement: string,
   plan: BatchPlan,
@@ -48,8 +51,8 @@ export async function appendBatch(
   now: number,
   knownTypes: ReadonlySet<string>,
 ): Promise<BatchOutcome> {
-  const row = (await firstOf(client, statement, plan.parameters(now, knownTypes))) as Answer
-  const [head, recordedAt, bases, refused, busy] = row
+  const [row] = await run(client, statement, plan.parameters(now, knownTypes))
+  const [head, recordedAt, bases, refused, busy] = row as unknown as Answer
   const held = numbersIn(busy)
   if (held.length > 0) return { kind: 'busy', requests: new Set(held.map((number) => number - 1)) }
   const wrong = numbersIn(refused)

@@ -12,6 +12,15 @@
  *   committed; so what is checked under the order lock is the newest there is.
  */
 
+/**
+ * How a function's statements are planned: once a connection, because the planner would make most plans anew for each call, hoping for a
+ * better one when it knows how long the arrays are; and by index, because a plan that was made for an empty table is kept while it grows.
+ */
+export const plannedOnce = 'SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off'
+
+/** Whoever holds the order lock is patient with nobody, and the server is not patient with him. */
+const whileHeld = "set_config('lock_timeout', '20ms', true), set_config('idle_in_transaction_session_timeout', '10s', true)"
+
 /** @param schema  its name, quoted. */
 export const appendFunctions = (schema: string): string => `
 -- The lock behind which positions are given; one a schema.
@@ -49,7 +58,7 @@ CREATE FUNCTION ${schema}.take_order_lock() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM ${schema}.need_read_committed();
   PERFORM pg_advisory_xact_lock(${schema}.order_lock());
-  PERFORM set_config('lock_timeout', '20ms', true), set_config('idle_in_transaction_session_timeout', '10s', true);
+  PERFORM ${whileHeld};
   PERFORM ${schema}.commit_durably();
 END $$;
 
@@ -123,45 +132,55 @@ END $$;
 
 -- Appends many requests at once, or none of them: what is demanded of the store is checked first, and who demanded what does not hold
 -- is named in "refused"; who needs what somebody else's transaction holds, in "busy". Numbers of requests start at 1.
+--
+-- This is the innermost loop of the store: each statement of it costs every append some time. What most appends do not need is in
+-- "more", which is null for them.
 CREATE FUNCTION ${schema}.append_batch(
   now_ms bigint,
   -- Streams: the version that is demanded (-1: any, -2: above 0, -3: only named), and by whom.
   s_tenant text[], s_stream text[], s_demand bigint[], s_request integer[],
-  -- Events: the number of their stream above, and their place among what the stream gets.
+  -- Events: the number of their stream above, and their place among what the stream gets. Tags: null where no event has any.
   e_stream integer[], e_place integer[], e_id text[], e_type text[], e_schema integer[], e_data text[], e_metadata text[], e_tags text[],
   e_correlation text[], e_occurred bigint[],
-  -- Events that must be stored.
-  f_tenant text[], f_id text[], f_request integer[],
-  -- Queries that nothing above a position may match.
-  c_tenant text[], c_query text[], c_after bigint[], c_request integer[],
-  -- Rows: the version that is demanded, the one they get, and the text.
-  v_tenant text[], v_view text[], v_key text[], v_demand bigint[], v_version bigint[], v_row text[], v_request integer[],
-  -- Idempotency keys; versions count from where their stream was.
-  k_tenant text[], k_key text[], k_hash text[], k_outcome text[], k_stream integer[], k_first integer[], k_last integer[],
-  k_expires bigint[], k_request integer[],
-  -- Event types that were not known to be stored.
-  y_category text[], y_type text[], y_schema integer[],
+  -- follows: events that must be stored. conditions: queries that nothing above a position may match. rows: the version that is demanded,
+  -- the one they get, and the text. keys: outcomes; their versions count from where their stream was. types: not known to be stored.
+  more json,
   OUT head bigint, OUT recorded bigint, OUT bases bigint[], OUT refused integer[], OUT busy integer[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql ${plannedOnce} AS $$
+DECLARE
+  somebody_waits boolean;
 BEGIN
-  PERFORM ${schema}.take_order_lock();
+  IF current_setting('transaction_isolation') <> 'read committed' THEN PERFORM ${schema}.need_read_committed(); END IF;
+  PERFORM pg_advisory_xact_lock(${schema}.order_lock());
+  PERFORM ${whileHeld},
+    CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END;
 
-  busy := ARRAY(
-    SELECT request FROM (
-      SELECT request, pg_try_advisory_xact_lock(${schema}.claim_lock(what)) AS free FROM (
-        SELECT request, 's' || stream || E'\\x01' || tenant FROM unnest(s_tenant, s_stream, s_demand, s_request) AS s(tenant, stream, demand, request)
-        WHERE demand > -3
-        UNION ALL
-        SELECT request, 'k' || key || E'\\x01' || tenant FROM unnest(k_tenant, k_key, k_request) AS k(tenant, key, request)
-        UNION ALL
-        SELECT request, 'v' || view || E'\\x01' || key || E'\\x01' || tenant FROM unnest(v_tenant, v_view, v_key, v_request) AS v(tenant, view, key, request)
-      ) AS wanted(request, what)
-    ) AS tried WHERE NOT free
-  );
+  SELECT array_agg(request) INTO busy FROM (
+    SELECT request, pg_try_advisory_xact_lock(${schema}.claim_lock('s' || stream || E'\\x01' || tenant)) AS free
+    FROM unnest(s_tenant, s_stream, s_demand, s_request) AS s(tenant, stream, demand, request) WHERE demand > -3
+  ) AS tried WHERE NOT free;
+  IF more IS NOT NULL THEN
+    busy := busy || ARRAY(
+      SELECT request FROM (
+        SELECT request, pg_try_advisory_xact_lock(${schema}.claim_lock(what)) AS free FROM (
+          SELECT request, 'k' || key || E'\\x01' || tenant FROM json_to_recordset(more->'keys') AS k(tenant text, key text, request integer)
+          UNION ALL
+          SELECT request, 'v' || view || E'\\x01' || key || E'\\x01' || tenant
+          FROM json_to_recordset(more->'rows') AS v(tenant text, view text, key text, request integer)
+        ) AS wanted(request, what)
+      ) AS tried WHERE NOT free
+    );
+  END IF;
   IF cardinality(busy) > 0 THEN RETURN; END IF;
 
-  PERFORM ${schema}.stamp(now_ms);
-  SELECT e.position, e.recorded_at INTO head, recorded FROM ${schema}.events e WHERE e.position IS NOT NULL ORDER BY e.position DESC LIMIT 1;
+  SELECT newest.position, newest.recorded_at, EXISTS (SELECT FROM ${schema}.events e WHERE e.position IS NULL) INTO head, recorded, somebody_waits
+  FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
+    SELECT e.position, e.recorded_at FROM ${schema}.events e WHERE e.position IS NOT NULL ORDER BY e.position DESC LIMIT 1
+  ) AS newest ON true;
+  IF somebody_waits THEN
+    PERFORM ${schema}.stamp(now_ms);
+    SELECT e.position, e.recorded_at INTO head, recorded FROM ${schema}.events e WHERE e.position IS NOT NULL ORDER BY e.position DESC LIMIT 1;
+  END IF;
   head := coalesce(head, 0);
   recorded := greatest(now_ms, recorded);
   -- A clock that is far behind the newest event: everybody is told why, one by one.
@@ -169,36 +188,26 @@ BEGIN
     refused := s_request;
     RETURN;
   END IF;
-  bases := ARRAY(
-    SELECT coalesce((SELECT e.version FROM ${schema}.events e WHERE e.tenant = s.tenant AND e.stream = s.stream ORDER BY e.version DESC LIMIT 1), 0)
-    FROM unnest(s_tenant, s_stream) WITH ORDINALITY AS s(tenant, stream, n) ORDER BY s.n
-  );
-  refused := ARRAY(
-    SELECT s.request FROM unnest(s_demand, bases, s_request) AS s(demand, base, request)
-    WHERE (s.demand >= 0 AND s.demand <> s.base) OR (s.demand = -2 AND s.base = 0)
-  );
-  IF cardinality(f_id) > 0 THEN
+  SELECT coalesce(array_agg(base ORDER BY n), '{}'), array_agg(request) FILTER (WHERE (demand >= 0 AND demand <> base) OR (demand = -2 AND base = 0))
+  INTO bases, refused FROM (
+    SELECT n, demand, request,
+      coalesce((SELECT e.version FROM ${schema}.events e WHERE e.tenant = s.tenant AND e.stream = s.stream ORDER BY e.version DESC LIMIT 1), 0) AS base
+    FROM unnest(s_tenant, s_stream, s_demand, s_request) WITH ORDINALITY AS s(tenant, stream, demand, request, n)
+    OFFSET 0 -- or the version would be looked for each time that it is mentioned above
+  ) AS found;
+  IF more IS NOT NULL THEN
     refused := refused || ARRAY(
-      SELECT f.request FROM unnest(f_tenant, f_id, f_request) AS f(tenant, id, request)
+      SELECT f.request FROM json_to_recordset(more->'follows') AS f(tenant text, id text, request integer)
       WHERE NOT EXISTS (SELECT FROM ${schema}.events e WHERE e.tenant = f.tenant AND e.id = f.id)
-    );
-  END IF;
-  IF cardinality(c_query) > 0 THEN
-    refused := refused || ARRAY(
-      SELECT c.request FROM unnest(c_tenant, c_query, c_after, c_request) AS c(tenant, query, after, request)
-      WHERE c.after < head AND ${schema}.first_match(c.tenant, c.query::json, c.after) IS NOT NULL
-    );
-  END IF;
-  IF cardinality(v_key) > 0 THEN
-    refused := refused || ARRAY(
-      SELECT v.request FROM unnest(v_tenant, v_view, v_key, v_demand, v_request) AS v(tenant, view, key, demand, request)
+      UNION ALL
+      SELECT c.request FROM json_to_recordset(more->'conditions') AS c(tenant text, query json, after bigint, request integer)
+      WHERE c.after < head AND ${schema}.first_match(c.tenant, c.query, c.after) IS NOT NULL
+      UNION ALL
+      SELECT v.request FROM json_to_recordset(more->'rows') AS v(tenant text, view text, key text, demand bigint, request integer)
       LEFT JOIN ${schema}.view_rows r ON r.tenant = v.tenant AND r.view = v.view AND r.key = v.key
       WHERE v.demand <> coalesce(r.row_version, 0)
-    );
-  END IF;
-  IF cardinality(k_key) > 0 THEN
-    refused := refused || ARRAY(
-      SELECT k.request FROM unnest(k_tenant, k_key, k_request) AS k(tenant, key, request)
+      UNION ALL
+      SELECT k.request FROM json_to_recordset(more->'keys') AS k(tenant text, key text, request integer)
       JOIN ${schema}.idempotency i ON i.tenant = k.tenant AND i.key = k.key WHERE i.expires_at >= now_ms
     );
   END IF;
@@ -210,26 +219,25 @@ BEGIN
     e.correlation_id, recorded, e.occurred_at
   FROM unnest(e_stream, e_place, e_id, e_type, e_schema, e_data, e_metadata, e_tags, e_correlation, e_occurred)
     WITH ORDINALITY AS e(s, place, id, type, schema_version, data, metadata, tags, correlation_id, occurred_at, n);
-  IF array_length(array_remove(e_tags, NULL), 1) > 0 THEN
+  IF e_tags IS NOT NULL THEN
     INSERT INTO ${schema}.tags
     SELECT s_tenant[e.s], tag, head + e.n FROM unnest(e_stream, e_tags) WITH ORDINALITY AS e(s, tags, n), json_array_elements_text(e.tags::json) AS tag
     WHERE e.tags IS NOT NULL;
   END IF;
-  IF cardinality(v_key) > 0 THEN
+  IF more IS NOT NULL THEN
     INSERT INTO ${schema}.view_rows (tenant, view, key, row_version, row)
-    SELECT v.tenant, v.view, v.key, v.version, v.row::json FROM unnest(v_tenant, v_view, v_key, v_version, v_row) AS v(tenant, view, key, version, row)
+    SELECT v.tenant, v.view, v.key, v.version, v.row::json
+    FROM json_to_recordset(more->'rows') AS v(tenant text, view text, key text, version bigint, "row" text)
     ON CONFLICT (tenant, view, key) DO UPDATE SET row_version = excluded.row_version, row = excluded.row;
-  END IF;
-  IF cardinality(k_key) > 0 THEN
     INSERT INTO ${schema}.idempotency (tenant, key, hash, outcome, stream, first_version, last_version, expires_at)
-    SELECT k.tenant, k.key, k.hash, k.outcome, s_stream[k.s], CASE WHEN k.first = 0 THEN 0 ELSE bases[k.s] + k.first END,
-      CASE WHEN k.last = 0 THEN 0 ELSE bases[k.s] + k.last END, k.expires
-    FROM unnest(k_tenant, k_key, k_hash, k_outcome, k_stream, k_first, k_last, k_expires) AS k(tenant, key, hash, outcome, s, first, last, expires)
+    SELECT k.tenant, k.key, k.hash, k.outcome, s_stream[k.stream], CASE WHEN k.first = 0 THEN 0 ELSE bases[k.stream] + k.first END,
+      CASE WHEN k.last = 0 THEN 0 ELSE bases[k.stream] + k.last END, k."expiresAt"
+    FROM json_to_recordset(more->'keys')
+      AS k(tenant text, key text, hash text, outcome text, stream integer, first integer, last integer, "expiresAt" bigint)
     ON CONFLICT (tenant, key) DO UPDATE SET hash = excluded.hash, outcome = excluded.outcome, stream = excluded.stream,
       first_version = excluded.first_version, last_version = excluded.last_version, expires_at = excluded.expires_at;
-  END IF;
-  IF cardinality(y_type) > 0 THEN
-    INSERT INTO ${schema}.event_types SELECT * FROM unnest(y_category, y_type, y_schema)
+    INSERT INTO ${schema}.event_types
+    SELECT t.category, t.type, t.version FROM json_to_recordset(more->'types') AS t(category text, type text, version integer)
     ON CONFLICT (category, type) DO UPDATE SET schema_version = excluded.schema_version
     WHERE excluded.schema_version > event_types.schema_version;
   END IF;

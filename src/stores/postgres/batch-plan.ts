@@ -6,9 +6,9 @@
  * whatever is taken is written as a whole.
  */
 
-import type { AppendRequest, ExpectedVersion } from '../../core/event-store.ts'
+import type { AppendRequest, ExpectedVersion, IdempotencyEntry } from '../../core/event-store.ts'
 import { correlationIdOf } from '../../core/metadata.ts'
-import { matches } from '../../core/query.ts'
+import { matches, type Query } from '../../core/query.ts'
 import type { EventToAppend } from '../../core/stored-event.ts'
 import { categoryOf } from '../../core/stream-name.ts'
 
@@ -67,11 +67,16 @@ export class BatchPlan {
     { readonly request: AppendRequest; readonly stream: number; readonly place: number; readonly n: number }
   >()
   readonly #follows: { readonly tenant: string; readonly id: string; readonly request: number }[] = []
-  readonly #conditions: { readonly tenant: string; readonly query: string; readonly after: number; readonly request: number }[] = []
+  readonly #conditions: { readonly tenant: string; readonly query: Query; readonly after: number; readonly request: number }[] = []
   readonly #types = new Map<string, readonly [category: string, type: string, schemaVersion: number]>()
 
   get count(): number {
     return this.placed.length
+  }
+
+  /** Whether a stream is in it: who writes there, too, could not go at the same time. */
+  touches(tenant: string, stream: string): boolean {
+    return this.#streamAt.has(nameOf(tenant, stream))
   }
 
   /** Whether a request can be taken: nothing that was taken before contradicts it, or has to be committed first. */
@@ -94,7 +99,7 @@ export class BatchPlan {
     const number = this.placed.length + 1
     for (const check of checks) this.#demand(tenant, check.stream, check.expectedVersion, number)
     if (follows !== undefined) this.#mustBeStored(tenant, follows, number)
-    if (condition) this.#conditions.push({ tenant, query: JSON.stringify(condition.query), after: condition.after, request: number })
+    if (condition) this.#conditions.push({ tenant, query: condition.query, after: condition.after, request: number })
     for (const { view, key, expectedRowVersion, follows: made, row } of views) {
       if (made !== undefined) this.#mustBeStored(tenant, made, number)
       const name = nameOf(tenant, view, key)
@@ -121,10 +126,8 @@ export class BatchPlan {
 
   /** The arguments of `append_batch`, in its order. @param knownTypes  need not be stored again; those that are new are added. */
   parameters(now: number, knownTypes: ReadonlySet<string>): readonly unknown[] {
-    const rows = [...this.#rows.values()]
-    const keys = [...this.#keys.values()]
-    const types = [...this.#types.values()].filter((type) => !knownTypes.has(type.join(' ')))
     const { streams, events } = this
+    const hasTags = events.some(({ event }) => event.tags.length > 0)
     return [
       now,
       streams.map(({ tenant }) => tenant),
@@ -138,36 +141,31 @@ export class BatchPlan {
       events.map(({ event }) => event.schemaVersion),
       events.map(({ event }) => event.data),
       events.map(({ event }) => event.metadata),
-      events.map(({ event }) => (event.tags.length > 0 ? JSON.stringify(event.tags) : null)),
+      hasTags ? events.map(({ event }) => (event.tags.length > 0 ? JSON.stringify(event.tags) : null)) : null,
       events.map(({ event }) => correlationIdOf(event.metadata) ?? null),
       events.map(({ event }) => event.occurredAt ?? null),
-      this.#follows.map(({ tenant }) => tenant),
-      this.#follows.map(({ id }) => id),
-      this.#follows.map(({ request }) => request),
-      this.#conditions.map(({ tenant }) => tenant),
-      this.#conditions.map(({ query }) => query),
-      this.#conditions.map(({ after }) => after),
-      this.#conditions.map(({ request }) => request),
-      rows.map(({ tenant }) => tenant),
-      rows.map(({ view }) => view),
-      rows.map(({ key }) => key),
-      rows.map(({ demand }) => demand),
-      rows.map(({ version }) => version),
-      rows.map(({ row }) => row),
-      rows.map(({ request }) => request),
-      keys.map(({ request }) => request.tenant ?? ''),
-      keys.map(({ request }) => request.idempotency!.key),
-      keys.map(({ request }) => request.idempotency!.hash),
-      keys.map(({ request }) => request.idempotency!.outcome),
-      keys.map(({ stream }) => stream + 1),
-      keys.map(({ request, place }) => (request.events.length > 0 ? place : 0)),
-      keys.map(({ request, place }) => (request.events.length > 0 ? place + request.events.length - 1 : 0)),
-      keys.map(({ request }) => request.idempotency!.expiresAt),
-      keys.map(({ n }) => n),
-      types.map(([category]) => category),
-      types.map(([, type]) => type),
-      types.map(([, , schemaVersion]) => schemaVersion),
+      this.#more(knownTypes),
     ]
+  }
+
+  /** What most batches do not have, as JSON; null when this one does not either. */
+  #more(knownTypes: ReadonlySet<string>): string | null {
+    const rows = [...this.#rows.values()]
+    const keys = [...this.#keys.values()].map(({ request: { tenant = '', idempotency, events }, stream, place, n }) => ({
+      ...(idempotency as IdempotencyEntry),
+      tenant,
+      stream: stream + 1,
+      first: events.length > 0 ? place : 0,
+      last: events.length > 0 ? place + events.length - 1 : 0,
+      request: n,
+    }))
+    const types = [...this.#types.values()]
+      .filter((type) => !knownTypes.has(type.join(' ')))
+      .map(([category, type, version]) => ({ category, type, version }))
+    const conditions = this.#conditions
+    const follows = this.#follows
+    if (rows.length + keys.length + types.length + conditions.length + follows.length === 0) return null
+    return JSON.stringify({ follows, conditions, rows, keys, types })
   }
 
   /** The names of its event types, as `parameters` knows them. */

@@ -9,7 +9,10 @@
  *
  * An append whose commit went unanswered may have been written: it is looked for by its event ids before anybody is told.
  *
- * Invariant: a unit is in the queue, in the batch under way, in the slow lane, in the waiting room, or answered.
+ * Two batches may be under way: while the database commits one, the next one is made and sent. They touch different streams, rows and
+ * keys, so that it does not matter which of them gets the order lock first.
+ *
+ * Invariant: a unit is in the queue, in a batch under way, in the slow lane, in the waiting room, or answered.
  */
 import { appendInGroups, lostTogether, sizeOf } from '../../core/append-groups.ts'
 import { DacapoError, StoppedError, StoreUnavailableError } from '../../core/errors.ts'
@@ -57,6 +60,12 @@ export interface Batcher {
   close(): Promise<void>
 }
 
+/** How many batches may be under way. */
+const mostUnderWay = 2
+
+/** So few are not divided between two batches. */
+const fewestDivided = 16
+
 /** How long the waiting room stays shut after somebody was let in for nothing, and all others have waited for him. */
 const shutMs = 200
 
@@ -64,7 +73,12 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
   // A group may be of several tenants; it stands with the first of them.
   const queue = new FairQueue<Unit>(({ requests }) => requests[0]!.tenant ?? '')
   const send = batchSender(context)
-  let flushing = false
+  let flushing = 0
+  let underWay = 0
+  /** What the batches under way touch. */
+  const touched = new Set<string>()
+  /** How many went into the last batch: whoever comes alone is not kept waiting for others. */
+  let crowd = 0
   let closing = false
   let idle = () => {}
   /** The slow lane, each with its next attempt. */
@@ -81,30 +95,42 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
 
   function enqueue(unit: Unit): void {
     queue.push(unit)
-    if (!flushing) void flush()
+    if (flushing < mostUnderWay) void flush()
   }
 
   async function flush(): Promise<void> {
-    flushing = true
+    flushing++
     while (!queue.isEmpty) {
       // Whoever is resumed by the last commit may have more to write: it gets in here, before the next one.
-      await new Promise((resolve) => setImmediate(resolve))
+      await (crowd > 1 ? new Promise((resolve) => setImmediate(resolve)) : undefined)
       const [plan, units] = takeBatch()
+      // What is left has to wait for a batch under way, which looks again when it is done.
+      if (units.length === 0) break
+      crowd = units.length
+      const names = units.flatMap(({ requests }) => requests.flatMap(namesOf))
+      for (const name of names) touched.add(name)
+      underWay++
+      if (!queue.isEmpty && flushing < mostUnderWay) void flush()
       await commitBatch(plan, units)
+      underWay--
+      for (const name of names) touched.delete(name)
     }
-    flushing = false
-    idle()
+    if (--flushing === 0) idle()
   }
 
   /** As many of those who wait as fit; who does not fit stays, and with it everybody of its tenant behind it, who may touch the same. */
   function takeBatch(): readonly [BatchPlan, readonly Unit[]] {
     const plan = new BatchPlan()
     const units: Unit[] = []
+    const share = Math.max(fewestDivided, Math.ceil(queue.size / (mostUnderWay - underWay)))
     let bytes = 0
     let alone = false
     queue.take((unit) => {
       const tooMuch = plan.count + unit.requests.length > maxBatchRequests || bytes + unit.bytes > maxBatchBytes
       if (alone || (units.length > 0 && tooMuch)) return 'enough'
+      const { tenant = '', stream } = unit.requests[0] as AppendRequest
+      if (units.length >= share && !plan.touches(tenant, stream)) return 'enough'
+      if (touched.size > 0 && unit.requests.some((one) => namesOf(one).some((name) => touched.has(name)))) return 'not now'
       const [request] = unit.requests as readonly [AppendRequest]
       if (needsCare(unit)) {
         if (units.length > 0) return 'not now'
@@ -268,7 +294,7 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
       }
       lane.clear()
       for (let unit = waitingRoom.shift(); unit; unit = waitingRoom.shift()) enqueue(unit)
-      if (flushing) {
+      if (flushing > 0) {
         await new Promise<void>((resolve) => {
           idle = resolve
         })
@@ -279,6 +305,15 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
 }
 
 const stopped = () => new StoppedError('The PostgreSQL store')
+
+/** What nobody else may touch while a request is under way. */
+function namesOf({ tenant = '', stream, checks = [], views = [], idempotency }: AppendRequest): readonly string[] {
+  const names = [`s${stream}\n${tenant}`]
+  for (const check of checks) names.push(`s${check.stream}\n${tenant}`)
+  for (const { view, key } of views) names.push(`v${view}\n${key}\n${tenant}`)
+  if (idempotency) names.push(`k${idempotency.key}\n${tenant}`)
+  return names
+}
 
 /** What the batch function cannot do, or could not undo for one alone. */
 function needsCare({ requests, held, lost }: Unit): boolean {

@@ -10,7 +10,7 @@ import type { Work, WorkResult, WorkStore } from '../../core/work-store.ts'
 import { commit } from './commit.ts'
 import { isConstraint, isPassing, isRefusal, storeError } from './driver-errors.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
-import type { Read } from './read.ts'
+import type { Read } from './read-together.ts'
 import { runStatement } from './run-statement.ts'
 
 interface Waiting {

@@ -14,6 +14,7 @@ export class FairQueue<T> {
   readonly #tenantOf: (item: T) => string
   /** Nobody's line is empty; the order of the map is the order of turns. */
   #lines = new Map<string, WaitingLine<T>>()
+  #size = 0
 
   constructor(tenantOf: (item: T) => string) {
     this.#tenantOf = tenantOf
@@ -21,6 +22,10 @@ export class FairQueue<T> {
 
   get isEmpty(): boolean {
     return this.#lines.size === 0
+  }
+
+  get size(): number {
+    return this.#size
   }
 
   push(item: T): void {
@@ -31,6 +36,7 @@ export class FairQueue<T> {
       this.#lines.set(tenant, line)
     }
     line.append(item)
+    this.#size++
   }
 
   /** Offers items, one of each tenant after the other, until nobody is left to ask. */
@@ -40,7 +46,10 @@ export class FairQueue<T> {
       let answer: Answer
       do {
         answer = offer(line.first as T)
-        if (answer === 'taken') line.shift()
+        if (answer === 'taken') {
+          line.shift()
+          this.#size--
+        }
       } while (answer === 'taken' && !line.isEmpty && this.#lines.size === 1) // alone, there is nobody to take turns with
       if (answer === 'enough') return
       if (answer === 'not now') continue
@@ -51,6 +60,7 @@ export class FairQueue<T> {
 
   /** Puts back what was taken, in the order in which it was: it comes next. */
   putBack(items: readonly T[]): void {
+    this.#size += items.length
     const first = new Map<string, WaitingLine<T>>()
     for (const item of items) {
       const tenant = this.#tenantOf(item)

@@ -33,7 +33,7 @@ export async function appendPositioned(context: AppendContext, client: PgClient,
   const plan = new BatchPlan()
   plan.take(request)
   // It may still be undone, so which event types it brought is not known yet: the next one brings them again.
-  const outcome = await appendBatch(client, context.batchStatement, plan, [request], request.recordedAt ?? now, new Set())
+  const outcome = await appendBatch(rowsOf, client, context.batchStatement, plan, [request], request.recordedAt ?? now, new Set())
   if (outcome.kind === 'busy') throw new Busy(request.stream)
   if (outcome.kind !== 'written') throw new Error(`The database refuses an append to ${request.stream} that the rules allow.`)
   await runStatements(client, request)

@@ -2,6 +2,8 @@
 
 /** A statement as `pg` takes it. */
 export interface PgQuery {
+  /** Prepares it under this name, once a connection. */
+  readonly name?: string
   readonly text: string
   readonly values?: readonly unknown[]
   readonly rowMode?: 'array'
@@ -46,9 +48,9 @@ const types = {
   getTypeParser: (oid: number) => (numbers.has(oid) ? Number : oid === 16 ? (text: string) => text === 't' : (text: string) => text),
 }
 
-/** Runs a statement of the store's own. */
-export async function rowsOf(client: PgClient, text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
-  return (await client.query({ text, values, rowMode: 'array', types })).rows as readonly Row[]
+/** Runs a statement of the store's own. @param name  prepares it under this name. */
+export async function rowsOf(client: PgClient, text: string, values: readonly unknown[] = [], name?: string): Promise<readonly Row[]> {
+  return (await client.query({ text, values, rowMode: 'array', types, ...(name === undefined ? {} : { name }) })).rows as readonly Row[]
 }
 
 /** The first row of an answer. */

@@ -13,7 +13,10 @@ import { migrate } from './migrate.ts'
 import { notifications } from './notify.ts'
 import { assertConnections, type PostgresOptions, settingsOf } from './options.ts'
 import { type PgClient, type PgPool, rowsOf } from './pg.ts'
-import { headOf, type Read, type ReadContext, readAll, readStream } from './read.ts'
+import { preparedStatements } from './prepared.ts'
+import { headOf, readAll, readStream } from './read.ts'
+import type { ReadContext } from './read-context.ts'
+import { type Read, readTogether } from './read-together.ts'
 import { snapshotStore } from './snapshots.ts'
 import { listStreams, streamInfo } from './streams.ts'
 import { storeTransaction } from './transaction.ts'
@@ -58,8 +61,16 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
       throw storeError(error)
     }
   }
-  const context: AppendContext = { schema, batchStatement: batchStatement(schema), knownTypes: new Set(), now }
-  const reads: ReadContext = { schema, now, read }
+  const prepared = preparedStatements()
+  const together = readTogether(schema, read)
+  const context: AppendContext = {
+    schema,
+    batchStatement: batchStatement(schema),
+    prepared,
+    knownTypes: new Set(),
+    now,
+  }
+  const reads: ReadContext = { schema, now, read, together }
   const wakes = wakeUps(
     () => headOf(reads),
     (byAnybody) => (byAnybody ? others.start() : others.stop()),
@@ -119,7 +130,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
       }
     },
     views: viewStore(reads, inTransaction),
-    snapshots: snapshotStore(schema, read),
+    snapshots: snapshotStore(schema, read, together),
     work: workStore(schema, read),
 
     async transaction(work) {

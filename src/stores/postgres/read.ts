@@ -4,21 +4,10 @@ import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import { columnsInStream, toEvent } from '../sql/event-rows.ts'
 import { logSource } from '../sql/log-source.ts'
 import { dialectOf } from './dialect.ts'
-import { firstOf, type PgClient, rowsOf } from './pg.ts'
+import { firstOf, rowsOf } from './pg.ts'
 import { inReadCommitted, isOtherLevel } from './read-committed.ts'
+import type { ReadContext } from './read-context.ts'
 import { select } from './sql-text.ts'
-
-/** Does a read, on whichever connection. */
-export type Read = <T>(work: (client: PgClient) => Promise<T>) => Promise<T>
-
-/** What reads need to know of their store. */
-export interface ReadContext {
-  readonly schema: string
-  readonly now: () => number
-  readonly read: Read
-  /** Inside a transaction: what has no position yet is its own, and is seen. Nothing in here begins or ends one. */
-  readonly inTransaction?: boolean
-}
 
 const defaultPageSize = 1000
 
@@ -31,7 +20,7 @@ export async function* readStream(
   stream: string,
   options: ReadStreamOptions = {},
 ): AsyncGenerator<readonly StoredEvent[]> {
-  const { schema, read, inTransaction = false } = context
+  const { schema, read, together, inTransaction = false } = context
   const { tenant = '', backwards = false, pageSize = defaultPageSize } = options
   const text = `SELECT ${columnsInStream} FROM ${schema}.events e
     WHERE tenant = $1 AND stream = $2 AND version > $3 AND version <= $4 ORDER BY version ${backwards ? 'DESC' : 'ASC'} LIMIT $5`
@@ -40,15 +29,18 @@ export async function* readStream(
   let left = options.limit ?? Number.POSITIVE_INFINITY
   while (left > 0) {
     const size = Math.min(pageSize, left)
-    const page = () => read((client) => rowsOf(client, text, [tenant, stream, after, to, size]))
-    let rows = await page()
+    const page = async () =>
+      together && !backwards
+        ? together.rows({ tenant, stream, after, to, size })
+        : { rows: await read((client) => rowsOf(client, text, [tenant, stream, after, to, size])), isCut: false }
+    let { rows, isCut } = await page()
     if (!inTransaction && rows.some(([position]) => position === null)) {
       await headOf(context)
-      rows = await page()
+      ;({ rows, isCut } = await page())
     }
     const events = rows.map((row) => toEvent(row, tenant, stream))
     if (events.length > 0) yield events
-    if (events.length < size) return
+    if (events.length < size && !isCut) return
     left -= events.length
     const { version } = events.at(-1) as StoredEvent
     if (backwards) to = version - 1

@@ -1,13 +1,13 @@
 /** Snapshots in PostgreSQL. */
 import type { SnapshotStore, StoredSnapshot } from '../../core/snapshot-store.ts'
 import { firstOf, type PgClient, type Row, rowsOf } from './pg.ts'
-import type { Read } from './read.ts'
+import type { Read, ReadTogether } from './read-together.ts'
 
 /** The snapshots of a store. */
-export function snapshotStore(schema: string, use: Read): SnapshotStore {
+export function snapshotStore(schema: string, use: Read, together: ReadTogether): SnapshotStore {
   const select = `SELECT version, fingerprint, body, taken_at FROM ${schema}.snapshots`
   return {
-    latest: (tenant, stream, fingerprint, to) => use((client) => latestSnapshot(client, schema, tenant, stream, fingerprint, to)),
+    latest: (tenant, stream, fingerprint, to = Number.MAX_SAFE_INTEGER) => together.latest({ tenant, stream, fingerprint, to }),
     list: (tenant, stream) =>
       use(async (client) =>
         (await rowsOf(client, `${select} WHERE tenant = $1 AND stream = $2 ORDER BY version, fingerprint`, [tenant, stream])).map(

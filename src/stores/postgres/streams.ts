@@ -3,7 +3,8 @@ import type { ListStreamsOptions, StreamInfo } from '../../core/event-store.ts'
 import { streamNames } from '../sql/stream-names.ts'
 import { dialectOf } from './dialect.ts'
 import { firstOf, type PgClient } from './pg.ts'
-import { headOf, type ReadContext } from './read.ts'
+import { headOf } from './read.ts'
+import type { ReadContext } from './read-context.ts'
 import { select } from './sql-text.ts'
 
 /** How many names one statement walks. */

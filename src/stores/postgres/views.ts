@@ -8,7 +8,8 @@ import { viewClaim } from './claims.ts'
 import { dialectOf } from './dialect.ts'
 import { isSerialization } from './driver-errors.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
-import { type ReadContext, readAll } from './read.ts'
+import { readAll } from './read.ts'
+import type { ReadContext } from './read-context.ts'
 import { select } from './sql-text.ts'
 import { createIndex, indexName } from './view-indexes.ts'
 
@@ -37,6 +38,12 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
         const rows = await rowsOf(client, `SELECT view, fingerprint FROM ${schema}.views ORDER BY view`)
         return rows.map(([view, fingerprint]) => ({ view: view as string, fingerprint: fingerprint as string }))
       }),
+
+    async define({ view, indexes, fingerprint }) {
+      for (const [field, type] of entries(indexes)) await makeIndex(view, field, type)
+      const text = `INSERT INTO ${schema}.views (view, fingerprint, indexes) VALUES ($1, $2, $3) ON CONFLICT (view) DO NOTHING`
+      await read((client) => rowsOf(client, text, [view, fingerprint, JSON.stringify(indexes)]))
+    },
 
     async rebuild(definition, build) {
       const { view, indexes } = definition

@@ -5,6 +5,8 @@
  * begun; who takes the part over changes that row. So after a takeover nothing of the old owner can be written any more.
  */
 
+import { plannedOnce } from './append-functions.ts'
+
 /** @param schema  its name, quoted. */
 export const workSchema = (schema: string): string => `
 -- The processes that work on subscriptions.
@@ -75,7 +77,7 @@ CREATE FUNCTION ${schema}.commit_work(
   r_expected bigint[], r_work integer[],
   v_tenant text[], v_view text[], v_key text[], v_row text[],
   OUT lost integer[], OUT changed integer[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql ${plannedOnce} AS $$
 BEGIN
   PERFORM FROM ${schema}.parts p WHERE (p.subscription, p.part) IN (SELECT * FROM unnest(p_subscription, p_part))
     ORDER BY p.subscription, p.part FOR NO KEY UPDATE;

@@ -3,7 +3,7 @@ import type { Lease, RecordName, SubscriptionPart, WorkStore } from '../../core/
 import { partColumns, recordColumns, recordsStatement, toOwner, toPart, toRecord } from '../sql/work-rows.ts'
 import { workCommits } from './commit-work.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
-import type { Read } from './read.ts'
+import type { Read } from './read-together.ts'
 import { select } from './sql-text.ts'
 
 /** The work of a store. @param use  lends a connection. */

@@ -35,6 +35,18 @@ export function viewStore(read: Read, begin: () => Promise<OpenTransaction>): Vi
         })),
       ),
 
+    async define(definition) {
+      const transaction = await begin()
+      const { handle } = transaction
+      try {
+        if (!handle.first('SELECT 1 FROM dacapo_views WHERE view = ?', definition.view)) register(handle, definition)
+        transaction.commit()
+      } catch (error) {
+        transaction.rollback()
+        throw error
+      }
+    },
+
     async rebuild(definition, build) {
       let transaction: OpenTransaction | undefined
       const locked = async () => {
@@ -75,7 +87,8 @@ export function getRow(
   return found && { row: found[0] as string | null, rowVersion: found[1] as number }
 }
 
-function replace(handle: Handle, { view, indexes, fingerprint }: ViewDefinition, built: readonly BuiltRow[]): void {
+function replace(handle: Handle, definition: ViewDefinition, built: readonly BuiltRow[]): void {
+  const { view } = definition
   const before = handle.first('SELECT indexes FROM dacapo_views WHERE view = ?', view)?.[0]
   // An index is cheaper to fill at the end than to keep row by row.
   for (const [field, type] of entries(JSON.parse(String(before ?? '{}'))))
@@ -92,6 +105,10 @@ function replace(handle: Handle, { view, indexes, fingerprint }: ViewDefinition,
       row,
     )
   }
+  register(handle, definition)
+}
+
+function register(handle: Handle, { view, indexes, fingerprint }: ViewDefinition): void {
   for (const [field, type] of entries(indexes)) handle.exec(createIndex(view, field, type))
   handle.run(
     'INSERT OR REPLACE INTO dacapo_views (view, fingerprint, indexes) VALUES (?, ?, ?)',

@@ -37,6 +37,26 @@ export const viewRebuildCases = inPart('views', [
   },
   {
     lines: [],
+    name: 'a view is registered once, by whoever comes first, and its rows stay as they are',
+    async run(store) {
+      expectAppended(await set(store, { ...balance('a', 0, 1), view: 'kept' }))
+      const definitions = range(1, 5).map(
+        (n): ViewDefinition => ({ view: 'kept', indexes: { balance: 'number' }, fingerprint: `fold-${n}` }),
+      )
+      await Promise.all(definitions.map((definition) => store.views.define(definition)))
+      const known = (await store.views.defined()).filter(({ view }) => view === 'kept')
+      await store.views.define({ ...(definitions[0] as ViewDefinition), fingerprint: 'late' })
+      expectEqual(known.length, 1, 'how many definitions there are')
+      expectEqual(
+        (await store.views.defined()).filter(({ view }) => view === 'kept'),
+        known,
+        'the definitions after another one',
+      )
+      expectEqual((await store.views.get('', 'kept', 'a'))?.rowVersion, 1, 'the version of the row')
+    },
+  },
+  {
+    lines: [],
     name: 'after a rebuild a fold that started from an old row is refused, and one from the new row is written',
     async run(store) {
       expectAppended(await set(store, balance('1', 0, 10), balance('gone', 0, 5)))
