@@ -38,6 +38,8 @@ export interface MembershipOptions {
 export interface Membership {
   /** Looks now; resolves when everything is taken that is to be had. */
   look(): Promise<void>
+  /** Settles when no look is under way. */
+  looked(): Promise<void>
   /** A part was lost, or has failed: it is not held any more. */
   lost(lease: Lease): void
   /** Lets go of everything. */
@@ -141,6 +143,7 @@ export function makeMembership(options: MembershipOptions): Membership {
 
   return {
     look,
+    looked: () => looking,
     lost(lease) {
       held.delete(nameOf(lease))
     },

@@ -466,6 +466,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     },
     poke() {
       isPoked = true
+      if (status === 'waiting') become('working') // whoever waits for everything to be done must not be told so now
       wake()
     },
     async stop() {

@@ -87,6 +87,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     },
     poke: (subscription) => pokeAll((worker) => worker.subscription.id === subscription),
     async settle() {
+      await membership.looked()
       for (let head = await store.head(); ; ) {
         const isDone = [...workers.values()].every((worker) => !isBusy(worker, head))
         const now = await store.head()
