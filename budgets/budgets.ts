@@ -12,7 +12,7 @@ export const budgets = {
   bundleBytes: {
     dacapo: 34_000,
     'dacapo/sqlite': 20_000,
-    'dacapo/postgres': 26_500,
+    'dacapo/postgres': 32_000,
     /** It carries the whole store contract. Meant for tests, where size matters little. */
     'dacapo/testing': 76_000,
     'dacapo/cloudevents': 5_700,
@@ -25,7 +25,7 @@ export const budgets = {
   appBundleBytes: 25_000,
 
   /** Bytes of all files of the installed package: the built code, its declarations, their source maps, and the sources. */
-  unpackedBytes: 3_200_000,
+  unpackedBytes: 3_800_000,
 
   /** Bytes of heap per stream of an aggregate with a small state, the bank's account, after a full garbage collection. */
   heapPerAggregate: {

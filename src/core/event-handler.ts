@@ -74,7 +74,7 @@ export function eventHandler<const N extends string, ET extends AnyEventType>(
   assertFold(`Event handler ${name}`, { events: definition.events })
   if (typeof definition.handle !== 'function') throw new DefinitionError(`Event handler ${name} needs handle: (event) => ….`)
   assertRetry(definition.retry ?? {}, `event handler ${name}`)
-  assertPartitions(`event handler ${name}`, definition.partitions)
+  assertPartitions(`Event handler ${name}`, definition.partitions)
   return { kind: 'handler', name, retry: {}, ...definition } as never
 }
 

@@ -71,6 +71,6 @@ export function processManager<const N extends string, ET extends AnyEventType, 
   assertPartName('Process manager', name)
   assertFold(`Process manager ${name}`, definition, false)
   if (typeof definition.correlate !== 'function') throw new DefinitionError(`Process manager ${name} needs correlate: (event) => an id.`)
-  assertPartitions(`process manager ${name}`, definition.partitions)
+  assertPartitions(`Process manager ${name}`, definition.partitions)
   return { kind: 'process', name, rejected: {}, timeouts: {}, ...(definition as object) } as never
 }

@@ -101,16 +101,16 @@ export function projection<
       throw new DefinitionError(`Projection ${name}: the indexed field "${field}" must be an identifier.`)
     if (type !== 'text' && type !== 'number') throw new DefinitionError(`Projection ${name}: index ${field} must be 'text' or 'number'.`)
   }
-  assertPartitions(`projection ${name}`, definition.partitions)
-  if (definition.partitions !== undefined && definition.consistency !== 'async')
-    throw new DefinitionError(`Projection ${name}: only an async projection is worked on in partitions.`)
+  assertPartitions(`Projection ${name}`, definition.partitions)
+  if (definition.partitions && definition.consistency !== 'async')
+    throw new DefinitionError(`Projection ${name}: partitions need consistency 'async'.`)
   return { kind: 'projection', name, ...definition } as never
 }
 
 /** Refuses what is no number of parts. */
 export function assertPartitions(what: string, partitions: number | undefined): void {
-  if (partitions === undefined || (Number.isInteger(partitions) && partitions >= 1 && partitions <= 64)) return
-  throw new DefinitionError(`partitions of ${what} is a whole number from 1 to 64, not ${partitions}.`)
+  if (partitions === undefined || (Number.isInteger(partitions) && partitions > 0 && partitions <= 64)) return
+  throw new DefinitionError(`${what}: partitions must be a whole number from 1 to 64.`)
 }
 
 /** Refuses anything but the two words. */

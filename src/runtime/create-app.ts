@@ -140,13 +140,10 @@ function deadLettersIn({ engine, lifecycle }: Parts, tenant: string): DeadLetter
       const { deadLettersOf } = await import('./subscription/dead-letters.ts')
       return call(deadLettersOf(engine, tenant, (subscription) => lifecycle.subscriptions?.poke(subscription)))
     })
-  return {
-    list: (filter) => through('list', (letters) => letters.list(filter)),
-    get: (id) => through('get', (letters) => letters.get(id)),
-    retry: (which) => through('retry', (letters) => letters.retry(which)),
-    edit: (id, data) => through('edit', (letters) => letters.edit(id, data)),
-    discard: (id) => through('discard', (letters) => letters.discard(id)),
-  }
+  const calls = ['list', 'get', 'retry', 'edit', 'discard'] as const
+  return Object.fromEntries(
+    calls.map((call) => [call, (...given: readonly unknown[]) => through(call, (letters) => (letters[call] as any)(...given))]),
+  ) as unknown as DeadLetters
 }
 
 /** What a handler executes because of an event: in its tenant, with its correlation, and with the event as the cause. */

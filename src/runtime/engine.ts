@@ -8,7 +8,6 @@ import type { Lanes } from './command/lanes.ts'
 import type { Counters } from './counters.ts'
 import type { Definitions } from './definitions.ts'
 import type { Settings } from './settings.ts'
-import type { Progress } from './subscription/progress.ts'
 import type { TransactionalViews } from './view/transactional-views.ts'
 
 /** The shared parts. */
@@ -26,7 +25,6 @@ export interface Engine {
   readonly background: Background
   readonly lanes: Lanes
   readonly views: TransactionalViews
-  readonly progress: Progress
   readonly fallbacks: Fallbacks
 }
 

@@ -11,7 +11,6 @@ import { makeCounters } from './counters.ts'
 import { gatherDefinitions, type ListOrModule, type SomeProjection } from './definitions.ts'
 import { type Engine, tellAll } from './engine.ts'
 import { toSettings } from './settings.ts'
-import { makeProgress } from './subscription/progress.ts'
 import { systemClock, systemIds } from './system.ts'
 import { makeTransactionalViews } from './view/transactional-views.ts'
 
@@ -67,7 +66,6 @@ export function makeEngine(options: AnyAppOptions): Engine {
     background: makeBackground(),
     lanes: makeLanes(),
     views: makeTransactionalViews(definitions.views, definitions.tables, store.views, settings.warmRows),
-    progress: makeProgress(),
     fallbacks: { authorize, validate },
   }
 }

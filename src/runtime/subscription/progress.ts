@@ -19,7 +19,18 @@ export interface Progress {
   change(signal: AbortSignal): Promise<void>
 }
 
-export function makeProgress(): Progress {
+const ofEngines = new WeakMap<object, Progress>()
+
+/** The progress of what an engine works on; not a part of it, because an app that waits for nobody does not load it. */
+export function progressOf(engine: object): Progress {
+  const known = ofEngines.get(engine)
+  if (known) return known
+  const made = makeProgress()
+  ofEngines.set(engine, made)
+  return made
+}
+
+function makeProgress(): Progress {
   const parts = new Map<string, Map<string, PartProgress>>()
   const waiting = new Set<() => void>()
   const wakeAll = () => {

@@ -6,6 +6,7 @@ import { defineAsyncViews } from './define-async-views.ts'
 import { makeLogFeed } from './log-feed.ts'
 import { makeMembership } from './membership.ts'
 import { type PartWorker, startPartWorker, type WorkerContext } from './part-worker.ts'
+import { progressOf } from './progress.ts'
 import { partOf, tellEnd, tellParked } from './signals.ts'
 
 /** The engine, while it runs. */
@@ -22,7 +23,8 @@ export interface Subscriptions {
 }
 
 export async function startSubscriptions(engine: Engine, calls: Calls): Promise<Subscriptions> {
-  const { store, clock, definitions, settings, progress, tell } = engine
+  const { store, clock, definitions, settings, tell } = engine
+  const progress = progressOf(engine)
   const subscriptions = subscriptionsOf(engine, calls)
   const workers = new Map<string, PartWorker>()
   let parts: readonly SubscriptionPart[] = []

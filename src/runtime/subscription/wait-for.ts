@@ -5,6 +5,7 @@ import type { Engine } from '../engine.ts'
 import { withPatience } from '../timeout.ts'
 import { type Awaited, awaitHandled, laggards } from './await-handled.ts'
 import { subscriptionId } from './define.ts'
+import { progressOf } from './progress.ts'
 import type { SubscriptionKind } from './subscription.ts'
 
 /** A projection, handler or process of the app; or all that follow the log. */
@@ -43,13 +44,15 @@ export async function waitForRow(
 }
 
 async function wait(
-  { store, progress, clock }: Engine,
+  engine: Engine,
   what: string,
   awaited: readonly Awaited[],
   timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (awaited.length === 0) return
+  const { store, clock } = engine
+  const progress = progressOf(engine)
   try {
     await withPatience((late) => awaitHandled(store, progress, awaited, late), { timeoutMs, signal }, what, clock)
   } catch (error) {
