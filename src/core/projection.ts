@@ -103,7 +103,7 @@ export function projection<
   }
   assertPartitions(`Projection ${name}`, definition.partitions)
   if (definition.partitions && definition.consistency !== 'async')
-    throw new DefinitionError(`Projection ${name}: partitions need consistency 'async'.`)
+    throw new DefinitionError(`Projection ${name}: partitions need 'async'.`)
   return { kind: 'projection', name, ...definition } as never
 }
 
