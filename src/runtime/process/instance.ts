@@ -8,6 +8,7 @@ import { toMs } from '../../core/duration.ts'
 import type { Effect, Reaction } from '../../core/effect.ts'
 import { DefinitionError } from '../../core/errors.ts'
 import { fromJson, toJson } from '../../core/json.ts'
+import type { Receipt } from '../../core/outcome.ts'
 
 /** A command as it is kept. */
 export interface KeptCommand {
@@ -70,6 +71,8 @@ export interface Instance {
   readonly timers: readonly string[]
   /** Counts the commands; each has a number for ever. */
   readonly steps: number
+  /** Up to here, the log has what its commands have led to. */
+  readonly reached?: number
   /** How often the first of the queue was tried. */
   readonly attempts: number
   readonly cause: Cause
@@ -169,13 +172,14 @@ export function compensating(before: Instance, now: number): Instance {
 }
 
 /** The first of the queue is done. */
-export function afterSent(before: Instance, now: number, duplicate = false): Instance {
+export function afterSent(before: Instance, now: number, { duplicate, events, position }: Receipt): Instance {
   const [sent, ...queue] = before.queue
   if (!sent || sent.kind === 'complete') return before
   const undo = sent.undo ? [...before.undo, sent.undo] : before.undo
   const what = sent.kind === 'undo' ? 'undone' : 'sent'
   const entry: TimelineEntry = { at: now, what, name: sent.command, ...(duplicate ? { reason: 'it had been executed before' } : {}) }
-  return noted({ ...before, queue, undo, attempts: 0, status: 'running' }, entry)
+  const reached = Math.max(before.reached ?? 0, events.length > 0 ? position : 0)
+  return noted({ ...before, queue, undo, reached, attempts: 0, status: 'running' }, entry)
 }
 
 /** The first of the queue was rejected, which ends it. */

@@ -5,7 +5,7 @@
  * - What an event has led to (state, commands, timers) is committed with the step in the log. So it is neither lost nor done twice.
  * - A command has a key made of its process, its instance and its number: sent again after a crash, it is answered, not executed.
  * - An instance has at most one command under way, and nothing else happens to it until the outcome is on record.
- * - A timer fires only when everything that had happened when it was due has been dealt with.
+ * - A timer fires only when everything that had happened when it was due has been dealt with, and everything that its instance has done.
  */
 import type { Clock } from '../../core/clock.ts'
 import { effects, type Reaction } from '../../core/effect.ts'
@@ -246,7 +246,7 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
     try {
       const outcome = await send(process.name, tenant, first, { ...instance.cause, idempotencyKey, signal: stopping })
       const now = clock.now()
-      if (outcome.ok) return { instance: afterSent(instance, now, outcome.receipt.duplicate), timers: noTimers }
+      if (outcome.ok) return { instance: afterSent(instance, now, outcome.receipt), timers: noTimers }
       const { rejection } = outcome
       const answer = first.kind === 'undo' ? undefined : process.rejected[first.command]
       if (answer) {
@@ -285,7 +285,8 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
       const { instance: key } = fromJson(record.body) as TimerBody
       const before = await kept(record.tenant, key)
       // Whatever it waits for here is the work of this part, and followed by another look.
-      const mustWait = seen < mustSee || isParked(record.tenant, key) || hasWork(before.instance) || before.instance?.status === 'stuck'
+      const isBehind = seen < Math.max(mustSee, before.instance?.reached ?? 0)
+      const mustWait = isBehind || isParked(record.tenant, key) || hasWork(before.instance) || before.instance?.status === 'stuck'
       if (mustWait) still.set(id, mustSee)
       else await fire(record, before)
     }

@@ -136,7 +136,7 @@ export function makeMembership(options: MembershipOptions): Membership {
       .then(() => (left ? undefined : lookOnce()))
       .catch(failed)
       .then(() => {
-        if (!left) cancel = clock.after(leaseMs / 3, () => void look())
+        if (!left) cancel = clock.after(leaseMs / 3, () => void look(), true) // a process that follows the log is not at its end
       })
     return looking
   }

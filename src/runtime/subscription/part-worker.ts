@@ -114,7 +114,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         await resume()
         inVain = 0
         await work()
+        // A courtesy to whoever is next: without it, events that have concerned nobody are looked at once more.
+        if (unwrittenSince !== undefined) await step(seen, {}, [])
       } catch (caught) {
+        // Where the part is now is not known here; nothing more may be written, and whoever is next reads it.
         if (stopping.signal.aborted) break
         consumer.forget()
         if (caught instanceof RecordConflictError) continue // somebody has changed what is parked: it is read again
@@ -125,15 +128,12 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         const passes = DacapoError.is(caught) && caught.retryable
         if (!passes) restarts.push(clock.now())
         while (restarts.length > 0 && (restarts[0] as number) < clock.now() - restart.withinMs) restarts.shift()
-        if (caught instanceof Exhausted || restarts.length > restart.maxRestarts) return become('failed')
+        const isFinal = caught instanceof Exhausted || (DacapoError.is(caught) && caught.code === 'ES_STOPPED')
+        if (isFinal || restarts.length > restart.maxRestarts) return become('failed')
         become('restarting')
         tell?.({ signal: 'subscription.restart', kind, name, part, error: caught })
         await pauseOrStop(Math.min(5000, 50 * 2 ** Math.max(restarts.length, inVain++)) * (0.5 + random() / 2))
       }
-    }
-    if (unwrittenSince !== undefined && status !== 'lost') {
-      // A courtesy to whoever is next: without it, events that have concerned nobody are looked at once more.
-      await commit({ steps: [{ ...lease, position: seen }] }).catch(() => {})
     }
     become('stopped')
   }

@@ -72,6 +72,7 @@ function agency() {
       Noted: ({ event: { data }, state, send, timeout, cancel: cancelTimer, compensate, complete }) => {
         if (data.what === 'later') return timeout('patience', { minutes: 5 })
         if (data.what === 'never mind') return cancelTimer('patience')
+        if (data.what === 'more') return send(book({ trip: state.trip, what: 'hotel' }))
         if (data.what === 'undo') return compensate()
         if (data.what === 'end') return [send(note({ trip: state.trip, what: 'nothing' })), complete()]
         return undefined
@@ -79,7 +80,7 @@ function agency() {
     },
     rejected: { Book: ({ compensate }) => compensate() },
     timeouts: {
-      patience: ({ state }) => void fired.push(`${state.trip} ${state.notes}`) as undefined,
+      patience: ({ state }) => void fired.push(`${state.trip} ${state.notes + state.booked}`) as undefined,
     },
   })
   return { refused, fired, book, cancel, booking }
@@ -240,6 +241,21 @@ onEveryStore('a timer waits for everything that had happened when it was due', a
   await given.clock.advance({ minutes: 2 })
   await openAgency(given, parts).settle()
   assert.deepEqual(parts.fired, ['t 20'])
+})
+
+onEveryStore('a timer waits for what its instance has done because of what had happened when it was due', async (given) => {
+  const parts = agency()
+  const first = openAgency(given, parts)
+  await first.execute(ask({ trip: 't', wants: [] }), { actor: ann })
+  await first.settle()
+  await first.stop({ keepStore: true })
+  const idle = given.tend(testApp({ store: given.store, clock: given.clock, commands: [ask, note] }))
+  await idle.execute(note({ trip: 't', what: 'more' }), { actor: ann })
+  await given.clock.advance({ minutes: 2 })
+  const second = openAgency(given, parts)
+  await second.settle()
+  assert.deepEqual(await logOf(second), ['Asked', 'Noted more', 'Booked hotel'])
+  assert.deepEqual(parts.fired, ['t 2'])
 })
 
 for (const when of ['before', 'after'] as const) {

@@ -1,0 +1,18 @@
+/** Random programs: whatever fails, freezes or is restarted, everything that follows the log ends where the log says. */
+import { beforeEach, test } from 'node:test'
+import fc from 'fast-check'
+import { check } from '../check.ts'
+import { programs } from '../programs.ts'
+import { worlds } from '../worlds.ts'
+import { followSteps } from './follow-steps.ts'
+import { runFollowProgram } from './run-follow-program.ts'
+
+// What fails on purpose is reported, as it should be; here it would bury everything else.
+beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
+
+for (const { name, open } of worlds) {
+  test(`${name}: views are the fold of the log, handlers see everything in order, and every transfer is completed or undone`, async (t) => {
+    const property = fc.asyncProperty(programs(followSteps, 25), (program) => runFollowProgram(open, program))
+    await check(t, property, { runs: 1000, forMs: 5_000 })
+  })
+}
