@@ -102,8 +102,7 @@ export function projection<
     if (type !== 'text' && type !== 'number') throw new DefinitionError(`Projection ${name}: index ${field} must be 'text' or 'number'.`)
   }
   assertPartitions(`Projection ${name}`, definition.partitions)
-  if (definition.partitions && definition.consistency !== 'async')
-    throw new DefinitionError(`Projection ${name}: partitions need 'async'.`)
+  if (definition.partitions && definition.consistency !== 'async') throw new DefinitionError(`Projection ${name}: partitions need 'async'.`)
   return { kind: 'projection', name, ...definition } as never
 }
 
