@@ -5,12 +5,16 @@ import { peerNames, type StoreName, type SystemName, storeNames } from './system
 import { workloads } from './workloads/all.ts'
 import type { Workload } from './workloads/workload.ts'
 
+/** A run of everything does without those that take longer than all the others together. */
+const usually = workloads.filter(({ onDemand }) => !onDemand)
+const onDemand = workloads.filter((workload) => workload.onDemand).map(({ name }) => name)
+
 export const help = `npm run bench -- [options]
 
   --quick           short runs: for a look, not for a claim
   --store NAME      ${storeNames.join(', ')}; default: all; may be given more than once
   --workload NAME   ${workloads.map(({ name }) => name).join(', ')};
-                    default: all; may be given more than once
+                    default: all but ${onDemand.join(', ')}; may be given more than once
   --rounds N        runs of which the median counts; default: 3
   --without-peers   Dacapo and the bare driver only; installs nothing
   --json FILE       writes the results to a file, too
@@ -45,7 +49,7 @@ export function readOptions(args: readonly string[]): Options {
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds must be a whole number from 1, not ${values.rounds}.`)
   return {
     stores: chosen('store', values.store, storeNames, (name) => name),
-    workloads: chosen('workload', values.workload, workloads, ({ name }) => name),
+    workloads: values.workload.length > 0 ? chosen('workload', values.workload, workloads, ({ name }) => name) : usually,
     systems: values['without-peers'] ? ['dacapo', 'raw'] : ['dacapo', ...peerNames, 'raw'],
     quick: values.quick,
     rounds,

@@ -27,14 +27,16 @@ interface Growth {
   /** A machine that needs longer has nothing to say about so many. */
   readonly mostSeconds: number
   readonly weight: number
+  readonly onDemand: boolean
 }
 
-function growing({ name, unit, store, events, quickEvents, rounds, from, readAfter, mostSeconds, weight }: Growth): Workload {
+function growing({ name, unit, store, events, quickEvents, rounds, from, readAfter, mostSeconds, weight, onDemand }: Growth): Workload {
   return {
     ...usual,
     name,
     unit,
     weight,
+    onDemand,
     title: `append ${events.toLocaleString('en')} events, 64 callers`,
     stores: [store],
     systems: ['dacapo', 'raw'],
@@ -149,6 +151,7 @@ export const growingLogWorkloads: readonly Workload[] = [
     readAfter: [],
     mostSeconds: 150,
     weight: 16,
+    onDemand: false,
   }),
   growing({
     name: 'ten-million-append',
@@ -162,5 +165,6 @@ export const growingLogWorkloads: readonly Workload[] = [
     readAfter: [2, 10],
     mostSeconds: 1800,
     weight: 120,
+    onDemand: true,
   }),
 ]

@@ -52,6 +52,8 @@ export interface Workload {
   readonly timeoutSeconds: number
   /** It takes so long that one run has to do. */
   readonly once: boolean
+  /** It takes longer than all the others together, and is run only when it is named. */
+  readonly onDemand: boolean
   /** Said beside the result. */
   readonly note: string
   /** Fills a store, once, in a process of its own; every run then measures in a fresh process. The floor reads what Dacapo has written. */
@@ -72,5 +74,6 @@ export const usual = {
   weight: 1,
   timeoutSeconds: 240,
   once: false,
+  onDemand: false,
   note: '',
 } as const

@@ -10,7 +10,8 @@
  * An append whose commit went unanswered may have been written: it is looked for by its event ids before anybody is told.
  *
  * Two batches may be under way: while the database commits one, the next one is made and sent. They touch different streams, rows and
- * keys, so that it does not matter which of them gets the order lock first.
+ * keys, so that it does not matter which of them gets the order lock first. A condition may concern whatever comes before it, so it
+ * goes when nothing else is under way, and nothing else goes with it.
  *
  * Invariant: a unit is in the queue, in a batch under way, in the slow lane, in the waiting room, or answered.
  */
@@ -75,6 +76,7 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
   const send = batchSender(context)
   let flushing = 0
   let underWay = 0
+  let hasCondition = false
   /** What the batches under way touch. */
   const touched = new Set<string>()
   /** How many went into the last batch: whoever comes alone is not kept waiting for others. */
@@ -107,12 +109,14 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
       // What is left has to wait for a batch under way, which looks again when it is done.
       if (units.length === 0) break
       crowd = units.length
+      hasCondition = units.some(isConditional)
       const names = units.flatMap(({ requests }) => requests.flatMap(namesOf))
       for (const name of names) touched.add(name)
       underWay++
       if (!queue.isEmpty && flushing < mostUnderWay) void flush()
       await commitBatch(plan, units)
       underWay--
+      hasCondition = false
       for (const name of names) touched.delete(name)
     }
     if (--flushing === 0) idle()
@@ -128,6 +132,7 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
     queue.take((unit) => {
       const tooMuch = plan.count + unit.requests.length > maxBatchRequests || bytes + unit.bytes > maxBatchBytes
       if (alone || (units.length > 0 && tooMuch)) return 'enough'
+      if (underWay > 0 && (hasCondition || isConditional(unit))) return 'enough'
       const { tenant = '', stream } = unit.requests[0] as AppendRequest
       if (units.length >= share && !plan.touches(tenant, stream)) return 'enough'
       if (touched.size > 0 && unit.requests.some((one) => namesOf(one).some((name) => touched.has(name)))) return 'not now'
@@ -305,6 +310,8 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
 }
 
 const stopped = () => new StoppedError('The PostgreSQL store')
+
+const isConditional = ({ requests }: Unit): boolean => requests.some(({ condition }) => condition !== undefined)
 
 /** What nobody else may touch while a request is under way. */
 function namesOf({ tenant = '', stream, checks = [], views = [], idempotency }: AppendRequest): readonly string[] {
