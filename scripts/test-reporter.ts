@@ -1,5 +1,6 @@
 /**
- * How a test run is told: one line per file, every failure in full, Node's own summary, one closing line.
+ * How a test run is told: one line per file, every failure in full where it happens and once more at the end, Node's own summary, one
+ * closing line.
  * A run without any test fails; with CI set, so does one in which a test was skipped or left as todo.
  */
 import { relative } from 'node:path'
@@ -12,13 +13,17 @@ const here = (file: string | undefined) => (file ? relative(process.cwd(), file)
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const summary: string[] = []
   const unseen: string[] = []
+  const failures: string[] = []
 
   for await (const { type, data } of events) {
     if (type === 'test:fail') {
       const error: Error & { failureType?: string } = data.details.error
       const where = `${styleText('red', '✖')} ${here(data.file)}:${data.line ?? 0}  ${data.name}`
-      if (error.failureType !== 'subtestsFailed')
-        yield `${where}\n${indent(inspect(error.cause ?? error, { colors: process.stdout.isTTY }))}\n`
+      if (error.failureType !== 'subtestsFailed') {
+        const failure = `${where}\n${indent(inspect(error.cause ?? error, { colors: process.stdout.isTTY }))}\n`
+        failures.push(failure)
+        yield failure
+      }
     }
     if ((type === 'test:pass' || type === 'test:fail') && (data.skip !== undefined || data.todo !== undefined))
       unseen.push(`${here(data.file)}:${data.line ?? 0}  ${data.name} (${data.skip === undefined ? 'todo' : 'skipped'})`)
@@ -35,6 +40,7 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
       const { tests, passed, skipped, todo } = data.counts
       const failed = tests - passed - skipped - todo
       yield `\n${summary.join('')}`
+      yield* failures
       for (const line of unseen) yield `${styleText('yellow', '!')} ${line}\n`
       if (tests === 0) yield styleText('red', 'No test ran.\n')
       if (tests === 0 || (process.env.CI && skipped + todo > 0)) process.exitCode = 1

@@ -31,7 +31,6 @@ export const errorCodes = {
   ES_LEASE_LOST: 'somebody else has taken this part of a subscription over',
   ES_RECORD_CONFLICT: 'a record was changed by somebody else',
   ES_DEAD_LETTERED: 'what is waited for has failed, and waits in the dead letters',
-  ES_WAIT_CYCLE: 'a handler waits for itself, or for something that does not run',
   ES_STORE_UNAVAILABLE: 'the store could not be reached or written',
   ES_STORE_FORMAT: 'what is there is not a store that this version can open',
   ES_UNSUPPORTED: 'the store, or this version, cannot do it',
@@ -357,13 +356,6 @@ export class DeadLetteredError extends DacapoError {
     )
     this.part = part
     this.key = key
-  }
-}
-
-/** Waiting would never end. The command was not executed. */
-export class WaitCycleError extends DacapoError {
-  constructor(message: string) {
-    super('ES_WAIT_CYCLE', message)
   }
 }
 

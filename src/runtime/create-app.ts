@@ -148,10 +148,11 @@ function deadLettersIn({ engine, lifecycle }: Parts, tenant: string): DeadLetter
 
 /** What a handler executes because of an event: in its tenant, with its correlation, and with the event as the cause. */
 function handlerCalls(parts: Parts, { tenant, id, metadata }: RecordedEvent): Pick<HandlerContext, 'execute'> {
-  const app = makeApp(atWork(parts), tenant)
   return {
-    execute: (call, options) =>
-      app.execute(call as never, { ...options, correlationId: metadata.correlationId, causationId: id }) as Promise<never>,
+    execute(call, options) {
+      const asking = { ...options, correlationId: metadata.correlationId, causationId: id }
+      return makeApp(atWork(parts), tenant).execute(call as never, asking) as Promise<never>
+    },
   }
 }
 
@@ -162,10 +163,11 @@ function atWork(parts: Parts): Parts {
 
 /** How processes send commands: trusted, as an actor of their own. */
 function sendFor(parts: Parts): SendFor {
+  const atWorkParts = atWork(parts)
   return (process, tenant, { command, input }, options) => {
     const { asker } = findCommand(parts.engine.definitions, command)
     const actor = asker.process?.(process) ?? { id: process, roles: ['process'] }
-    const path = { ...executionPath(atWork(parts), tenant), trusted: true }
+    const path = { ...executionPath(atWorkParts, tenant), trusted: true }
     return executeCommand(path, { command, input }, { actor, ...options })
   }
 }

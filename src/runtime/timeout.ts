@@ -81,10 +81,20 @@ export async function settlesWithin(promise: Promise<unknown>, ms: number): Prom
   return result
 }
 
-/** A pause between two attempts. Real time, not the app's clock: a test clock must not be needed to get out of a conflict. */
-export function pause(ms: number): Promise<void> {
+/**
+ * A pause between two attempts. Real time, not the app's clock: a test clock must not be needed to get out of a conflict.
+ *
+ * @param signal  ends it early.
+ */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms)
+    const done = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal?.addEventListener('abort', done)
   })
 }
 

@@ -49,8 +49,6 @@ export interface TimelineEntry {
     | 'undone'
     | 'completed'
     | 'stuck'
-    | 'retried'
-    | 'closed'
   /** Of an event, a command, a timer. */
   readonly name?: string
   readonly position?: number

@@ -1,6 +1,7 @@
 /** From the definitions of an app to its subscriptions. */
 import { toMs } from '../../core/duration.ts'
 import type { AnyEventHandler } from '../../core/event-handler.ts'
+import type { Consistency } from '../../core/projection.ts'
 import type { Engine } from '../engine.ts'
 import { processConsumer, type SendFor } from '../process/process-consumer.ts'
 import { jitteredMs } from '../timeout.ts'
@@ -18,40 +19,56 @@ export interface Calls {
   readonly send: SendFor
 }
 
-/** Everything in an app that follows the log. */
+/** Everything in an app that follows the log, and what it follows; nothing of it can be run. */
+export function followersOf({ definitions: { views, tables, handlers, processes } }: Pick<Engine, 'definitions'>): readonly Follower[] {
+  return [
+    ...[...views, ...tables].filter(isAsync).map((part) => followerOf('projection', part)),
+    ...handlers.map((part) => followerOf('handler', part)),
+    ...processes.map((part) => followerOf('process', part)),
+  ]
+}
+
+/** The same, to be run. */
 export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscription[] {
   const { definitions, store, settings, clock } = engine
   const patient = persistenceOf(settings.retry, engine)
-  const views = definitions.views.filter(({ consistency }) => consistency === 'async')
-  const tables = definitions.tables.filter(({ consistency }) => consistency === 'async')
   return [
-    ...views.map((view) => ({
-      ...common('projection', view),
+    ...definitions.views.filter(isAsync).map((view) => ({
+      ...followerOf('projection', view),
       persistence: patient,
-      consumer: () => projectionConsumer(view, view.name, store.views),
+      consumer: () => projectionConsumer(view, store.views),
     })),
-    ...tables.map((table) => ({ ...common('projection', table), persistence: patient, consumer: () => tableConsumer(table) })),
+    ...definitions.tables.filter(isAsync).map((table) => ({
+      ...followerOf('projection', table),
+      persistence: patient,
+      consumer: () => tableConsumer(table),
+    })),
     ...definitions.handlers.map((handler) => ({
-      ...common('handler', handler),
+      ...followerOf('handler', handler),
       persistence: persistenceOf({ ...settings.retry, ...handler.retry }, engine),
       consumer: ({ stopping }: ConsumerContext) => handlerConsumer(handler, calls.forEvent, stopping, engine),
     })),
     ...definitions.processes.map((process) => {
-      const parts = common('process', process)
+      const follower = followerOf('process', process)
       const ports = { store, clock, persistence: patient, send: calls.send, tell: engine.tell }
-      return { ...parts, persistence: patient, consumer: (context: ConsumerContext) => processConsumer(process, parts.id, ports, context) }
+      const consumer = (context: ConsumerContext) => processConsumer(process, follower.id, ports, context)
+      return { ...follower, persistence: patient, consumer }
     }),
   ]
 }
 
-function common(
+type Follower = Omit<Subscription, 'persistence' | 'consumer'>
+
+const isAsync = ({ consistency }: { readonly consistency: Consistency }): boolean => consistency === 'async'
+
+function followerOf(
   kind: SubscriptionKind,
   {
     name,
     events,
     partitions = 1,
   }: { readonly name: string; readonly events: readonly { readonly type: string }[]; readonly partitions?: number },
-): Omit<Subscription, 'persistence' | 'consumer'> {
+): Follower {
   return { id: subscriptionId(kind, name), kind, name, types: new Set(events.map(({ type }) => type)), partitions }
 }
 

@@ -7,6 +7,7 @@
 import type { EventStore } from '../../core/event-store.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import { pause } from '../timeout.ts'
+import { makeWaiters } from './waiters.ts'
 
 /** The log, shared by the parts that a process works on. */
 export interface LogFeed {
@@ -29,7 +30,7 @@ const pageSize = 1000
 /** @param failed  told when the store could not be asked; it is asked again after a pause. */
 export function makeLogFeed(store: EventStore, failed: (error: unknown) => void): LogFeed {
   const closing = new AbortController()
-  const waiting = new Set<() => void>()
+  const waiters = makeWaiters()
   /** Every event behind `start`, up to `end`. */
   let kept: StoredEvent[] = []
   let start = 0
@@ -43,7 +44,7 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
           await catchUp(position)
           pauseMs = 100
           head = position
-          for (const wake of waiting) wake()
+          waiters.wake()
         }
       } catch (error) {
         if (closing.signal.aborted) return
@@ -86,18 +87,6 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
     return undefined
   }
 
-  function change(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        waiting.delete(wake)
-        signal.removeEventListener('abort', wake)
-        resolve()
-      }
-      waiting.add(wake)
-      signal.addEventListener('abort', wake)
-    })
-  }
-
   void follow()
   return {
     get head() {
@@ -108,7 +97,7 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
         if (after >= start && after < end) return fromKept(after, types)
         const page = after < head ? await fromStore(after, types) : undefined
         if (page) return page
-        if (after >= head && !signal.aborted) await change(signal)
+        if (after >= head && !signal.aborted) await waiters.change(signal)
       }
       return undefined
     },

@@ -6,6 +6,8 @@
  *   crash, or a takeover, exactly what is behind that position is handled again.
  * - Only this loop writes the position, one commit after the other: it never goes back.
  * - An event whose handling failed is parked in the commit that passes it by, and so is every later one of its key.
+ *
+ * One loop and one position: whoever takes, handles, retries and commits has to know where the others are, so the file is long.
  */
 import type { Clock } from '../../core/clock.ts'
 import { DacapoError, LeaseLostError, RecordConflictError, StoreUnavailableError } from '../../core/errors.ts'
@@ -132,22 +134,11 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         if (isFinal || restarts.length > restart.maxRestarts) return become('failed')
         become('restarting')
         tell?.({ signal: 'subscription.restart', kind, name, part, error: caught })
-        await pauseOrStop(Math.min(5000, 50 * 2 ** Math.max(restarts.length, inVain++)) * (0.5 + random() / 2))
+        const pauseMs = Math.min(5000, 50 * 2 ** Math.max(restarts.length, inVain++)) * (0.5 + random() / 2)
+        await pause(pauseMs, stopping.signal)
       }
     }
     become('stopped')
-  }
-
-  async function pauseOrStop(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer)
-        stopping.signal.removeEventListener('abort', done)
-        resolve()
-      }
-      const timer = setTimeout(done, ms)
-      stopping.signal.addEventListener('abort', done)
-    })
   }
 
   /** Where the part is, and what is parked: the store knows. */

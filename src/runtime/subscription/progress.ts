@@ -1,6 +1,7 @@
 /** How far the parts are that this process works on: what waiting can rely on without asking the store. */
 import type { Parked } from './parked.ts'
 import { slotCount, slotsOf } from './slots.ts'
+import { makeWaiters } from './waiters.ts'
 
 /** What is known of a part. */
 export interface PartProgress {
@@ -32,10 +33,7 @@ export function progressOf(engine: object): Progress {
 
 function makeProgress(): Progress {
   const parts = new Map<string, Map<string, PartProgress>>()
-  const waiting = new Set<() => void>()
-  const wakeAll = () => {
-    for (const wake of [...waiting]) wake()
-  }
+  const waiters = makeWaiters()
   const of = (subscription: string) => {
     const known = parts.get(subscription)
     if (known) return known
@@ -55,22 +53,12 @@ function makeProgress(): Progress {
     },
     set(subscription, part, progress) {
       of(subscription).set(part, progress)
-      if (waiting.size > 0) wakeAll()
+      waiters.wake()
     },
     forget(subscription, part) {
       of(subscription).delete(part)
-      wakeAll()
+      waiters.wake()
     },
-    change: (signal) =>
-      new Promise((resolve) => {
-        const wake = () => {
-          waiting.delete(wake)
-          signal.removeEventListener('abort', wake)
-          resolve()
-        }
-        if (signal.aborted) return resolve()
-        waiting.add(wake)
-        signal.addEventListener('abort', wake)
-      }),
+    change: waiters.change,
   }
 }

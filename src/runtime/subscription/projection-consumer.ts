@@ -21,10 +21,9 @@ interface Folding {
 
 /**
  * A consumer for one part of a projection. Nobody else writes its rows, so those that it has written need not be read again.
- *
- * @param view  the name under which its rows are kept.
  */
-export function projectionConsumer(projection: AnyProjection, view: string, rows: Pick<ViewStore, 'get'>): Consumer {
+export function projectionConsumer(projection: AnyProjection, rows: Pick<ViewStore, 'get'>): Consumer {
+  const { name: view } = projection
   /** The text of rows as they are stored; `null` where there is none. */
   const known = new Map<string, string | null>()
 

@@ -1,7 +1,7 @@
 /** Numbers about subscriptions: how far they are, and what holds them up. */
 import type { SubscriptionPart } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
-import { subscriptionsOf } from './define.ts'
+import { followersOf } from './define.ts'
 import { type Failure, parkedKind, toFailure } from './parked.ts'
 import type { WorkerStatus } from './part-worker.ts'
 import type { SubscriptionKind } from './subscription.ts'
@@ -37,11 +37,7 @@ export async function subscriptionStatistics(
 ): Promise<readonly SubscriptionStatistics[]> {
   const { store } = engine
   const [head, parts] = await Promise.all([store.head(), store.work.parts()])
-  const nothing = () => {
-    throw new Error('Nothing is handled here.')
-  }
-  const all = subscriptionsOf(engine, { forEvent: nothing, send: nothing })
-  return Promise.all(all.map(({ id, kind, name }) => statisticsOf(id, kind, name)))
+  return Promise.all(followersOf(engine).map(({ id, kind, name }) => statisticsOf(id, kind, name)))
 
   async function statisticsOf(id: string, kind: SubscriptionKind, name: string): Promise<SubscriptionStatistics> {
     const own = parts.filter((part) => part.subscription === id)

@@ -4,9 +4,8 @@ import type { Receipt } from '../../core/outcome.ts'
 import type { Engine } from '../engine.ts'
 import { withPatience } from '../timeout.ts'
 import { type Awaited, awaitHandled, laggards } from './await-handled.ts'
-import { subscriptionId } from './define.ts'
+import { followersOf, subscriptionId } from './define.ts'
 import { progressOf } from './progress.ts'
-import type { SubscriptionKind } from './subscription.ts'
 
 /** A projection, handler or process of the app; or all that follow the log. */
 export type WaitFor = 'all' | readonly { readonly kind: string; readonly name: string }[]
@@ -22,11 +21,10 @@ export async function waitForReceipt(
 ): Promise<void> {
   const first = events[0]
   if (!first) return
-  const types = new Set(events.map(({ type }) => type))
-  const parts = followersOf(engine).filter(({ events: own }) => own.some(({ type }) => types.has(type)))
-  const awaited = parts
-    .filter((part) => waitFor === 'all' || waitFor.some((one) => one.name === part.name && kindOf(one.kind) === part.kind))
-    .map(({ kind, name }) => ({ id: subscriptionId(kind, name), name, after: first.position - 1, to: position }))
+  const awaited = followersOf(engine)
+    .filter((follower) => events.some(({ type }) => follower.types.has(type)))
+    .filter(({ kind, name }) => waitFor === 'all' || waitFor.some((one) => one.name === name && kindOf(one.kind) === kind))
+    .map(({ id, name }) => ({ id, name, after: first.position - 1, to: position }))
   await wait(engine, what, awaited, timeoutMs, signal)
 }
 
@@ -60,22 +58,6 @@ async function wait(
     const late = await laggards(store, progress, awaited)
     throw new TimedOutError(late.length > 0 ? `${what} (${late.join('; ')})` : what, timeoutMs)
   }
-}
-
-interface Follower {
-  readonly kind: SubscriptionKind
-  readonly name: string
-  readonly events: readonly { readonly type: string }[]
-}
-
-/** Everything in an app that follows the log. */
-function followersOf({ definitions: { views, tables, handlers, processes } }: Engine): readonly Follower[] {
-  const asynchronous = [...views, ...tables].filter(({ consistency }) => consistency === 'async')
-  return [
-    ...asynchronous.map(({ name, events }) => ({ kind: 'projection' as const, name, events })),
-    ...handlers.map(({ name, events }) => ({ kind: 'handler' as const, name, events })),
-    ...processes.map(({ name, events }) => ({ kind: 'process' as const, name, events })),
-  ]
 }
 
 const kindOf = (kind: string): string => (kind === 'table-projection' ? 'projection' : kind)

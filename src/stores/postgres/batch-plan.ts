@@ -75,8 +75,8 @@ export class BatchPlan {
   }
 
   /** Whether a stream is in it: who writes there, too, could not go at the same time. */
-  touches(tenant: string, stream: string): boolean {
-    return this.#streamAt.has(nameOf(tenant, stream))
+  touches(tenant: string | undefined, stream: string): boolean {
+    return this.#streamAt.has(nameOf(tenant ?? '', stream))
   }
 
   /** Whether a request can be taken: nothing that was taken before contradicts it, or has to be committed first. */

@@ -10,8 +10,8 @@
  * An append whose commit went unanswered may have been written: it is looked for by its event ids before anybody is told.
  *
  * Two batches may be under way: while the database commits one, the next one is made and sent. They touch different streams, rows and
- * keys, so that it does not matter which of them gets the order lock first. A condition may concern whatever comes before it, so it
- * goes when nothing else is under way, and nothing else goes with it.
+ * keys, so that it does not matter which of them gets the order lock first. What was asked in one call is never in both: it is written
+ * in its order, and a condition sees what comes before it.
  *
  * Invariant: a unit is in the queue, in a batch under way, in the slow lane, in the waiting room, or answered.
  */
@@ -30,6 +30,8 @@ import { WaitingLine } from './waiting-line.ts'
 
 /** Requests that win or lose together; most are alone. */
 interface Unit {
+  /** The same for all units of one call. */
+  readonly call: object
   readonly requests: readonly AppendRequest[]
   readonly bytes: number
   readonly waitUntil: number
@@ -76,9 +78,8 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
   const send = batchSender(context)
   let flushing = 0
   let underWay = 0
-  let hasCondition = false
-  /** What the batches under way touch. */
-  const touched = new Set<string>()
+  /** What the batches under way touch: names, and the calls that they are of. */
+  const touched = new Set<string | object>()
   /** How many went into the last batch: whoever comes alone is not kept waiting for others. */
   let crowd = 0
   let closing = false
@@ -88,10 +89,10 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
   const waitingRoom = new WaitingLine<Unit>()
   let door: ReturnType<typeof setTimeout> | undefined
 
-  async function submit(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
+  async function submit(requests: readonly AppendRequest[], call: object): Promise<readonly AppendResult[]> {
     if (closing) throw stopped()
     return new Promise((resolve, reject) => {
-      enqueue({ requests, bytes: sizeOf(requests), waitUntil: performance.now() + lockTimeoutMs, resolve, reject })
+      enqueue({ call, requests, bytes: sizeOf(requests), waitUntil: performance.now() + lockTimeoutMs, resolve, reject })
     })
   }
 
@@ -109,15 +110,13 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
       // What is left has to wait for a batch under way, which looks again when it is done.
       if (units.length === 0) break
       crowd = units.length
-      hasCondition = units.some(isConditional)
-      const names = units.flatMap(({ requests }) => requests.flatMap(namesOf))
-      for (const name of names) touched.add(name)
+      const own = units.flatMap(touchedBy)
+      for (const one of own) touched.add(one)
       underWay++
       if (!queue.isEmpty && flushing < mostUnderWay) void flush()
       await commitBatch(plan, units)
       underWay--
-      hasCondition = false
-      for (const name of names) touched.delete(name)
+      for (const one of own) touched.delete(one)
     }
     if (--flushing === 0) idle()
   }
@@ -132,11 +131,10 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
     queue.take((unit) => {
       const tooMuch = plan.count + unit.requests.length > maxBatchRequests || bytes + unit.bytes > maxBatchBytes
       if (alone || (units.length > 0 && tooMuch)) return 'enough'
-      if (underWay > 0 && (hasCondition || isConditional(unit))) return 'enough'
-      const { tenant = '', stream } = unit.requests[0] as AppendRequest
-      if (units.length >= share && !plan.touches(tenant, stream)) return 'enough'
-      if (touched.size > 0 && unit.requests.some((one) => namesOf(one).some((name) => touched.has(name)))) return 'not now'
       const [request] = unit.requests as readonly [AppendRequest]
+      const isTied = unit.call === units.at(-1)?.call || plan.touches(request.tenant, request.stream)
+      if (units.length >= share && !isTied) return 'enough'
+      if (touched.size > 0 && touchedBy(unit).some((one) => touched.has(one))) return 'not now'
       if (needsCare(unit)) {
         if (units.length > 0) return 'not now'
         alone = true
@@ -305,15 +303,18 @@ export function makeBatcher({ context, maxBatchRequests, maxBatchBytes, busyMs, 
         })
       }
     },
-    append: (requests) => appendInGroups(requests, submit),
+    append(requests) {
+      const call = {}
+      return appendInGroups(requests, (group) => submit(group, call))
+    },
   }
 }
 
 const stopped = () => new StoppedError('The PostgreSQL store')
 
-const isConditional = ({ requests }: Unit): boolean => requests.some(({ condition }) => condition !== undefined)
+/** What nobody else may touch while a unit is under way. */
+const touchedBy = ({ call, requests }: Unit): readonly (string | object)[] => [call, ...requests.flatMap(namesOf)]
 
-/** What nobody else may touch while a request is under way. */
 function namesOf({ tenant = '', stream, checks = [], views = [], idempotency }: AppendRequest): readonly string[] {
   const names = [`s${stream}\n${tenant}`]
   for (const check of checks) names.push(`s${check.stream}\n${tenant}`)
