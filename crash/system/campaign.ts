@@ -8,7 +8,7 @@ import type { Break } from './broken-stores.ts'
 import { check } from './check.ts'
 import { comeToRest } from './come-to-rest.ts'
 import { gather, linesOf } from './evidence.ts'
-import { type Fault, type FaultKind, faultsOf } from './faults.ts'
+import { type Fault, type FaultKind, faultsOf, onFiles, onServers } from './faults.ts'
 import { Member } from './member.ts'
 import type { Place } from './places.ts'
 
@@ -49,6 +49,10 @@ export interface SystemFinding {
 
 export const processes = 3
 
+/** How long it may take to come to rest: only what never does ends here. What is broken often never does. */
+const patienceMs = 120_000
+const brokenPatienceMs = 10_000
+
 export async function systemCampaign(place: Place, plan: SystemPlan): Promise<SystemFinding> {
   const { seed, seconds, signal, onProgress } = plan
   const started = performance.now()
@@ -73,7 +77,9 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
     progress('coming to rest')
     const resting = performance.now()
     await Promise.all(members.map((member) => member.rest()))
-    problems.push(...(await comeToRest(store, signal)).map((what) => `it did not come to rest: ${what}`))
+    problems.push(
+      ...(await comeToRest(store, plan.break ? brokenPatienceMs : patienceMs, signal)).map((what) => `it did not come to rest: ${what}`),
+    )
     const restSeconds = (performance.now() - resting) / 1000
     await Promise.all(members.map((member) => member.stop()))
     progress('checking')
@@ -116,7 +122,7 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
   async function injectFaults(): Promise<void> {
     const underWay = new Set<Promise<unknown>>()
     const began = performance.now()
-    for (const fault of faultsOf(seed, processes, place.spoil !== undefined)) {
+    for (const fault of faultsOf(seed, processes, place.spoil ? onServers : onFiles)) {
       if (fault.atMs > seconds * 1000) break
       for (let left = 1; left > 0; ) {
         progress('faults')

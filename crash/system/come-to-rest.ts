@@ -2,11 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { EventStore } from 'dacapo'
 
-/** Only what never comes to its end ends here. */
-const patienceMs = 120_000
-
-/** Returns what has not come to rest, if anything. */
-export async function comeToRest(store: EventStore, signal?: AbortSignal): Promise<readonly string[]> {
+/** Returns what has not come to rest by then, if anything. */
+export async function comeToRest(store: EventStore, patienceMs: number, signal?: AbortSignal): Promise<readonly string[]> {
   let before = -1
   for (const end = performance.now() + patienceMs; ; await pause(100, undefined, { signal })) {
     const head = await store.head()

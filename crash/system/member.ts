@@ -1,5 +1,5 @@
 /** A process of the bank as the campaign sees it: one life after the other, killed, frozen and woken up from outside. */
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -17,7 +17,7 @@ export class Member {
   readonly #orders: SystemOrders
   #process: ChildProcess | undefined
   #ended: Promise<unknown> = Promise.resolve()
-  #said = new Set<Said>()
+  #said = ''
   #lastWords = ''
   #isOver = false
 
@@ -27,23 +27,22 @@ export class Member {
 
   start(): void {
     if (this.#isOver) return
-    const child = fork(program, [JSON.stringify(this.#orders)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
-    const said = new Set<Said>()
-    this.#said = said
+    const child = spawn(process.execPath, [program, JSON.stringify(this.#orders)])
+    this.#said = ''
     this.#lastWords = ''
-    child.stderr?.setEncoding('utf8').on('data', (text) => {
+    child.stdout.setEncoding('utf8').on('data', (text) => (this.#said += text))
+    child.stderr.setEncoding('utf8').on('data', (text) => {
       this.#lastWords = `${this.#lastWords}${text}`.slice(-2000)
     })
-    child.on('message', (what: Said) => said.add(what))
-    child.on('error', () => {}) // it is gone already: its end tells how
+    child.stdin.on('error', () => {}) // it may be gone already: its end tells how
     this.#process = child
-    this.#ended = once(child, 'exit') // 'close' may never come after a disconnect
+    this.#ended = once(child, 'close')
     this.lives++
   }
 
   /** Whether it has said so in this life. */
   has(said: Said): boolean {
-    return this.#said.has(said)
+    return this.#said.split('\n').includes(said)
   }
 
   /** Ends it without a word, also while it is frozen. */
@@ -75,7 +74,7 @@ export class Member {
 
   /** Lets it ask for nothing new; it goes on with what follows the log. */
   async rest(): Promise<void> {
-    this.#process?.send('rest')
+    this.#process?.stdin?.write('rest')
     for (const end = performance.now() + patienceMs; !this.has('resting'); await pause(20)) {
       if (this.#process?.exitCode !== null) return this.#problem('ended instead of coming to rest')
       if (performance.now() > end) return this.#problem(`had requests without an answer after ${patienceMs / 1000} s`)
@@ -86,7 +85,7 @@ export class Member {
   async stop(): Promise<void> {
     const child = this.#process
     if (!child) return
-    if (child.connected) child.disconnect()
+    child.stdin?.end()
     const waiting = new AbortController()
     const late = pause(patienceMs, 'late', { signal: waiting.signal }).catch(() => {})
     const inTime = (await Promise.race([this.#ended, late])) !== 'late'

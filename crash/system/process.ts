@@ -3,7 +3,8 @@
  * listens to it any more, it ends well.
  */
 import { appendFileSync } from 'node:fs'
-import type { Signal } from 'dacapo'
+import { setTimeout as pause } from 'node:timers/promises'
+import { DacapoError, type Signal } from 'dacapo'
 import { postgres } from 'dacapo/postgres'
 import { sqlite } from 'dacapo/sqlite'
 import { openBank } from './bank.ts'
@@ -31,12 +32,12 @@ export type Said = 'started' | 'resting'
 const orders: SystemOrders = JSON.parse(process.argv[2] as string)
 
 const resting = new AbortController()
-const alone = new Promise((resolve) => process.once('disconnect', resolve))
-for (const end of ['message', 'disconnect'] as const) process.once(end, () => resting.abort())
+const alone = new Promise((resolve) => process.stdin.once('end', resolve))
+for (const end of ['data', 'end'] as const) process.stdin.once(end, () => resting.abort())
 
 const place = orders.store === 'postgres' ? postgres(orders.at, { maxConnections: 5 }) : sqlite(orders.at)
 const bank = openBank(orders.break ? broken(place, orders.break) : place, orders.witnessed, countSome)
-await bank.start()
+await startAtLast()
 say('started')
 await runClient(bank, orders, resting.signal)
 say('resting')
@@ -44,8 +45,20 @@ await alone
 await bank.stop()
 process.exit()
 
+/** Tries again for as long as the store says that this may help. */
+async function startAtLast(): Promise<void> {
+  for (;;) {
+    try {
+      return await bank.start()
+    } catch (error) {
+      if (!(DacapoError.is(error) && error.retryable)) throw error
+      await pause(100)
+    }
+  }
+}
+
 function say(what: Said): void {
-  if (process.connected) process.send?.(what)
+  process.stdout.write(`${what}\n`)
 }
 
 function countSome(signal: Signal): void {
