@@ -31,8 +31,9 @@ import {
 import { v8Heap } from './state/memory-pressure.ts'
 import { snapshotsOf } from './state/snapshots.ts'
 import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates.ts'
-import { aggregateStatistics, appStatistics } from './statistics.ts'
+import { aggregateStatistics, appStatistics, levelsOf } from './statistics.ts'
 import type { DeadLetters } from './subscription/dead-letters.ts'
+import { watchLevels } from './tracing.ts'
 import { makeViewReader } from './view/view-reader.ts'
 import { waitAfter } from './wait-after.ts'
 
@@ -51,7 +52,11 @@ export function createApp<
 >(options: AppOptions<S, M, P>): App<CommandNames<M>, ProjectionsIn<P>> {
   const engine = makeEngine(options as never)
   const warm = makeWarmAggregates(engine, options.heap ?? v8Heap)
-  const lifecycle = makeLifecycle(engine, () => warm.stop())
+  const lifecycle: Lifecycle = makeLifecycle(engine, async () => {
+    unwatch()
+    await warm.stop()
+  })
+  const unwatch = watchLevels(options.telemetry, () => levelsOf(engine, warm, lifecycle.subscriptions))
   return makeApp({ engine, warm, lifecycle, middleware: options.middleware ?? [] }, '') as never
 }
 
@@ -105,7 +110,10 @@ function makeApp(parts: Parts, tenant: string) {
     },
     snapshots: (aggregate: AnyAggregate, id: string) => snapshotsOf(engine, aggregate, tenant, id, (call) => during('snapshots', call)),
     transaction: (work: (tx: never) => Promise<unknown>, options: TransactionOptions = {}) =>
-      during('transaction', async () => unwrapTransaction(await runTransaction(scope, work as never, options))),
+      during('transaction', async () => {
+        const run = () => runTransaction(scope, work as never, options)
+        return unwrapTransaction(await (engine.tracing ? engine.tracing.around({ kind: 'transaction', tenant }, run) : run()))
+      }),
     within: (client: unknown) => callsWithin(scope, client, lifecycle.ready),
     forTenant(id: string): unknown {
       assertTenant(id)

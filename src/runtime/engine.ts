@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import type { EventStore } from '../core/event-store.ts'
 import type { IdSource } from '../core/ids.ts'
 import type { Observer, Signal } from '../core/observer.ts'
+import type { Carrier, Work } from '../core/telemetry.ts'
 import type { Background } from './background.ts'
 import type { Lanes } from './command/lanes.ts'
 import type { Counters } from './counters.ts'
@@ -21,6 +22,8 @@ export interface Engine {
   readonly random: () => number
   /** Absent when nobody watches, so that a signal costs nothing then. */
   readonly tell: ((signal: Signal) => void) | undefined
+  /** Absent without a telemetry. */
+  readonly tracing: Tracing | undefined
   readonly counters: Counters
   readonly background: Background
   readonly lanes: Lanes
@@ -32,6 +35,15 @@ export interface Engine {
 export interface Fallbacks {
   readonly authorize: ((context: any) => boolean | Promise<boolean>) | undefined
   readonly validate: ((context: any) => readonly string[] | undefined | Promise<readonly string[] | undefined>) | undefined
+}
+
+/** A telemetry as the runtime uses it: it cannot do any harm (`tracing.ts`). */
+export interface Tracing {
+  /** Does the work, and comes to what it comes to. */
+  around<T>(work: Work, run: () => T): T
+  /** Nothing, where there is no context. */
+  carrier(): Carrier
+  here(): unknown
 }
 
 /** One function for many observers; an observer that throws never disturbs the work it watches. */

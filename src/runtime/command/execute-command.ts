@@ -125,10 +125,26 @@ async function dispatch(
   asking: Asking,
   abandoned: AbortSignal | undefined,
 ): Promise<Outcome<DomainEvent, Rejection>> {
+  const { engine, tenant } = path
+  const { tracing } = engine
+  const executionId = engine.ids.next()
+  const run = () => dispatchAs(executionId, path, command, input, asking, abandoned)
+  if (!tracing) return run()
+  const { correlationId = executionId } = asking ?? {}
+  return tracing.around({ kind: 'command', tenant, command: command.command, executionId, correlationId }, run)
+}
+
+async function dispatchAs(
+  executionId: string,
+  path: ExecutionPath,
+  command: AnyCommand,
+  input: unknown,
+  asking: Asking,
+  abandoned: AbortSignal | undefined,
+): Promise<Outcome<DomainEvent, Rejection>> {
   const { engine, tenant, middleware } = path
   const { counters, tell, clock } = engine
   const name = command.command
-  const executionId = engine.ids.next()
   const startedAt = tell ? clock.now() : 0
   tell?.({ signal: 'dispatch.start', tenant, command: name, executionId, correlationId: asking?.correlationId ?? executionId })
   try {
@@ -195,7 +211,8 @@ async function toExecution(
   }
   const actor = asker.actor ? await parse(asker.actor, given.actor, `actor of ${name}`) : plainActor(given.actor, name)
   const context = asker.context ? await parse(asker.context, given.context, `context of ${name}`) : given.context
-  const metadataText = toJson({ ...given.metadata, correlationId, causationId, actor, command: name }, `metadata of ${name}`)
+  const carrier = engine.tracing?.carrier()
+  const metadataText = toJson({ ...given.metadata, ...carrier, correlationId, causationId, actor, command: name }, `metadata of ${name}`)
   const expiresAt = engine.clock.now() + engine.settings.keepOutcomeMs
   return {
     id,

@@ -19,6 +19,7 @@ import type { ViewWrite } from '../../core/view-store.ts'
 import type { Engine } from '../engine.ts'
 import { type LoadSource, loadAggregate } from '../state/load-aggregate.ts'
 import { unlessAbandoned } from '../timeout.ts'
+import { tracedAppend } from '../tracing.ts'
 import type { TransactionalViews } from '../view/transactional-views.ts'
 import { isConflict, untilNoConflict } from './conflicts.ts'
 import { type Basis, type DecidedCommand, toDecided, withoutEvents } from './decided-command.ts'
@@ -85,7 +86,10 @@ async function decideOn(engine: Engine, session: Session, execution: Execution, 
   }
   let result: AppendResult | undefined
   try {
-    result = request && (await session.append(rows.length > 0 ? { ...request, views: rows } : request))
+    if (request) {
+      const whole = rows.length > 0 ? { ...request, views: rows } : request
+      result = await tracedAppend(engine, [whole], [], () => session.append(whole))
+    }
   } finally {
     if (result?.kind === 'appended') views.confirm(execution.tenant, rows)
     else views.forget(execution.tenant, rows)
@@ -157,7 +161,9 @@ async function basisOf(engine: Engine, session: Session, execution: Execution): 
     const version = expectedVersion === 'any' ? undefined : await versionOf(session, tenant, stream)
     return { stream, state: undefined, version }
   }
-  const found = await readBoundary(session, execution, boundary)
+  const read = () => readBoundary(session, execution, boundary)
+  const { tracing, store } = engine
+  const found = await (tracing ? tracing.around({ kind: 'query', store: store.name, tenant, command: command.command }, read) : read())
   return { stream, version: expectedVersion === 'any' ? undefined : await versionAt(session, tenant, stream, found.head), ...found }
 }
 

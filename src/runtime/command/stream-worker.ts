@@ -20,6 +20,7 @@ import type { Engine } from '../engine.ts'
 import { loadAggregate } from '../state/load-aggregate.ts'
 import { copyOf } from '../state/state-codec.ts'
 import { jitteredMs, pause } from '../timeout.ts'
+import { tracedAppend } from '../tracing.ts'
 import { isConflict } from './conflicts.ts'
 import { decideGroup, type Entry, type Job } from './decide-group.ts'
 import type { StateAt } from './decided-command.ts'
@@ -91,7 +92,7 @@ export class StreamWorker {
     const wasWarm = this.warm !== undefined
     let unanswered = group
     try {
-      const base = this.warm ?? (await loadAggregate(this.#engine, this.#engine.store, this.aggregate, this.tenant, this.stream))
+      const base = this.warm ?? (await this.#load(group))
       const { entries, left } = await decideGroup(this.#engine, this, group, base, wasWarm)
       this.#waiting.unshift(...left)
       unanswered = entries.map(({ job }) => job)
@@ -107,6 +108,12 @@ export class StreamWorker {
       this.warm = undefined
       for (const job of unanswered) job.reject(error)
     }
+  }
+
+  /** In the trace of the first that waits for it. */
+  #load([first]: readonly Job[]): Promise<WarmState> {
+    const load = () => loadAggregate(this.#engine, this.#engine.store, this.aggregate, this.tenant, this.stream)
+    return this.#engine.tracing && first ? first.caller.runInAsyncScope(load) : load()
   }
 
   async #isCurrent({ version }: StateAt): Promise<boolean> {
@@ -177,10 +184,13 @@ export class StreamWorker {
   }
 
   async #append(steps: readonly Step[]): Promise<Iterator<AppendResult, undefined>> {
+    const { store, tracing } = this.#engine
     const requests = steps.flatMap(({ request }) => (request ? [request] : []))
     if (requests.length === 0) return [][Symbol.iterator]()
     try {
-      const results = await this.#engine.store.append(requests)
+      const append = () => store.append(requests)
+      const callers = () => steps.flatMap(({ request, entry }) => (request ? [entry.job.caller] : []))
+      const results = await (tracing ? tracedAppend(this.#engine, requests, callers(), append) : append())
       return results[Symbol.iterator]() as Iterator<AppendResult, undefined>
     } catch (error) {
       this.#forgetRows(steps)

@@ -44,7 +44,7 @@ interface Replay {
  *
  * @throws UnknownEventError, CorruptStreamError, UpcastError, or what the store throws.
  */
-export async function loadAggregate(
+export function loadAggregate(
   engine: Engine,
   source: LoadSource,
   aggregate: AnyAggregate,
@@ -52,8 +52,14 @@ export async function loadAggregate(
   stream: string,
   bounds: LoadBounds = {},
 ): Promise<LoadedState> {
+  const { tracing, store } = engine
+  const load = () => loadFrom(engine, { source, aggregate, tenant, stream }, bounds)
+  return tracing ? tracing.around({ kind: 'load', store: store.name, tenant, stream }, load) : load()
+}
+
+async function loadFrom(engine: Engine, replay: Replay, bounds: LoadBounds): Promise<LoadedState> {
+  const { aggregate, tenant, stream } = replay
   const startedAt = engine.clock.now()
-  const replay = { source, aggregate, tenant, stream }
   const loaded = (await fromSnapshot(engine, replay, bounds)) ?? {
     ...(await fold(replay, { state: aggregate.initial(), version: 0 }, bounds)),
     snapshotVersion: undefined,

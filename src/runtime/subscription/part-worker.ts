@@ -44,6 +44,7 @@ export interface WorkerContext {
   readonly handedOn: (subscription: Subscription) => void
   readonly failed: (worker: PartWorker, error: unknown) => void
   readonly tell: Engine['tell']
+  readonly tracing: Engine['tracing']
 }
 
 /** `waiting`: everything that was there is done. */
@@ -77,7 +78,7 @@ const mostTogether = 1000
 const mostConflicts = 10
 
 export function startPartWorker(context: WorkerContext, subscription: Subscription, lease: Lease): PartWorker {
-  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, tell } = context
+  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, tell, tracing } = context
   const { kind, name } = subscription
   const { part } = lease
   const slots = slotsOf(part)
@@ -207,7 +208,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     const deliveries = page.events.flatMap(deliveriesOf)
     for (let done = 0; done < deliveries.length && !stopping.signal.aborted; ) {
       const some = wholeEvents(deliveries, done, done + together)
-      done += await takeSome(some, done + some.length === deliveries.length ? page.position : positionOf(some))
+      const end = done + some.length === deliveries.length ? page.position : positionOf(some)
+      done += await traced(some, () => takeSome(some, end))
     }
     if (deliveries.length > 0) return
     seen = page.position
@@ -287,6 +289,13 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     await step(to, {}, () => parkings.changes())
   }
 
+  /** Of projections; handlers and processes do it themselves, one event at a time. */
+  function traced<T>(deliveries: readonly Delivery[], run: () => Promise<T>): Promise<T> {
+    if (!tracing || kind !== 'projection') return run()
+    const events = [...new Set(deliveries.filter(({ unreadable }) => !unreadable).map(({ event }) => event))]
+    return tracing.around({ kind: 'project', projection: name, part, events }, run)
+  }
+
   /** What projections do; handlers tell it themselves, and processes tell of their instances. */
   function tellStep(done: readonly Delivery[], to: number, startedAt: number): void {
     if (!tell || kind !== 'projection') return
@@ -351,7 +360,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         const { event, keys, unreadable } = decoded(eventTypes, consumer, stored, known.edited)
         const { key, slot, attempts } = known
         if (known.unread?.includes(at) && !unreadable) await handOn(known, next, event.tenant, keys)
-        else if (!(await retryOne(known, next, { event, key, slot, attempt: attempts + 1, unreadable }))) return
+        else {
+          const delivery = { event, key, slot, attempt: attempts + 1, unreadable }
+          if (!(await traced([delivery], () => retryOne(known as Parked, next, delivery)))) return
+        }
       } else await step(position, {}, [{ known, next }])
       known = parking.find(known)
     }
