@@ -29,9 +29,13 @@ export function makeSpans(tracer: Tracer, carriers: Carriers, measurements: Meas
           span.setAttributes(outcome)
           if (measure) measurements.took(measure, (performance.now() - startedAt) / 1000, outcome)
         } catch (trouble) {
-          diag.error('dacapo: what work came to could not be recorded', trouble)
+          complain(trouble)
         }
-        span.end()
+        try {
+          span.end()
+        } catch (trouble) {
+          complain(trouble)
+        }
       }
       const succeed = (result: unknown) => end(() => describeOutcome(work, result))
       const fail = (error: unknown) =>
@@ -52,6 +56,11 @@ export function makeSpans(tracer: Tracer, carriers: Carriers, measurements: Meas
     carrier: () => carriers.write(context.active()),
     here: () => context.active(),
   }
+}
+
+/** There is nobody to throw it to: this may come after the work. */
+function complain(trouble: unknown): void {
+  diag.error('dacapo: what work came to could not be recorded', trouble)
 }
 
 /**
