@@ -32,9 +32,8 @@ import {
 import { v8Heap } from './state/memory-pressure.ts'
 import { snapshotsOf } from './state/snapshots.ts'
 import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates.ts'
-import { aggregateStatistics, appStatistics, levelsOf } from './statistics.ts'
+import { aggregateStatistics, appStatistics } from './statistics.ts'
 import type { DeadLetters } from './subscription/dead-letters.ts'
-import { watchLevels } from './tracing.ts'
 import { makeViewReader } from './view/view-reader.ts'
 import { waitAfter } from './wait-after.ts'
 
@@ -53,11 +52,13 @@ export function createApp<
 >(options: AppOptions<S, M, P>): App<CommandNames<M>, ProjectionsIn<P>> {
   const engine = makeEngine(options as never)
   const warm = makeWarmAggregates(engine, options.heap ?? v8Heap)
-  const lifecycle: Lifecycle = makeLifecycle(engine, async () => {
-    unwatch()
-    await warm.stop()
-  })
-  const unwatch = watchLevels(options.telemetry, () => levelsOf(engine, warm, lifecycle.subscriptions))
+  const { telemetry } = options
+  const trace = async () => {
+    if (!telemetry) return () => {}
+    const { startTracing } = await import('./tracing.ts')
+    return startTracing(engine, telemetry, warm, () => lifecycle.subscriptions)
+  }
+  const lifecycle: Lifecycle = makeLifecycle(engine, () => warm.stop(), trace)
   return makeApp({ engine, warm, lifecycle, middleware: options.middleware ?? [] }, '') as never
 }
 

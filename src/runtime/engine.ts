@@ -1,6 +1,7 @@
 /** What the parts of one running app share: its ports, its definitions, its numbers. */
+import type { AsyncResource } from 'node:async_hooks'
 import type { Clock } from '../core/clock.ts'
-import type { EventStore } from '../core/event-store.ts'
+import type { AppendRequest, EventStore } from '../core/event-store.ts'
 import type { IdSource } from '../core/ids.ts'
 import type { Observer, Signal } from '../core/observer.ts'
 import type { Carrier, Work } from '../core/telemetry.ts'
@@ -22,8 +23,8 @@ export interface Engine {
   readonly random: () => number
   /** Absent when nobody watches, so that a signal costs nothing then. */
   readonly tell: ((signal: Signal) => void) | undefined
-  /** Absent without a telemetry. */
-  readonly tracing: Tracing | undefined
+  /** Absent without a telemetry, and before the first use of the store. */
+  tracing: Tracing | undefined
   readonly counters: Counters
   readonly background: Background
   readonly lanes: Lanes
@@ -43,7 +44,8 @@ export interface Tracing {
   around<T>(work: Work, run: () => T): T
   /** Nothing, where there is no context. */
   carrier(): Carrier
-  here(): unknown
+  /** Appends in the trace of the first of the callers; those of the others are told of. Without callers, in that of whoever calls. */
+  append<T>(requests: readonly AppendRequest[], callers: readonly Pick<AsyncResource, 'runInAsyncScope'>[], append: () => T): T
 }
 
 /** One function for many observers; an observer that throws never disturbs the work it watches. */

@@ -12,7 +12,6 @@ import { gatherDefinitions, type ListOrModule, type SomeProjection } from './def
 import { type Engine, tellAll } from './engine.ts'
 import { toSettings } from './settings.ts'
 import { systemClock, systemIds } from './system.ts'
-import { makeTracing } from './tracing.ts'
 import { makeTransactionalViews } from './view/transactional-views.ts'
 
 /** The options of an app, their types erased. */
@@ -64,7 +63,7 @@ export function makeEngine(options: AnyAppOptions): Engine {
     ids: options.ids ?? systemIds(() => clock.now(), nodeId),
     random,
     tell: tellAll([...(typeof observer === 'function' ? [observer] : observer), ...(telemetry?.observer ? [telemetry.observer] : [])]),
-    tracing: telemetry && makeTracing(telemetry),
+    tracing: undefined,
     counters: makeCounters(),
     background: makeBackground(),
     lanes: makeLanes(),

@@ -2,12 +2,10 @@
 import type { AnyAggregate } from '../core/aggregate.ts'
 import type { PressureLevel } from '../core/observer.ts'
 import { streamName } from '../core/stream-name.ts'
-import type { Levels } from '../core/telemetry.ts'
 import type { Counters } from './counters.ts'
 import type { Engine } from './engine.ts'
 import { stateCodecOf } from './state/state-codec.ts'
 import type { WarmAggregates } from './state/warm-aggregates.ts'
-import type { Subscriptions } from './subscription/subscriptions.ts'
 
 /** What `app.stats()` answers. */
 export interface AppStatistics {
@@ -39,14 +37,6 @@ export async function appStatistics({ counters, store, views }: Engine, warm: Wa
     snapshots: { saved: snapshotsSaved, loaded: snapshotsLoaded },
     memory: { level: warm.memory.level, warmRows: views.warmRows },
   }
-}
-
-/** What a telemetry measures now and then. The store is asked only by an app that was started. */
-export async function levelsOf(engine: Engine, warm: WarmAggregates, running: Subscriptions | undefined): Promise<Levels> {
-  const levels = { aggregates: warm.count(), warmRows: engine.views.warmRows }
-  if (!running) return { ...levels, subscriptions: [] }
-  const { subscriptionStatistics } = await import('./subscription/subscription-statistics.ts')
-  return { ...levels, subscriptions: await subscriptionStatistics(engine, running) }
 }
 
 /** The numbers of one aggregate. */

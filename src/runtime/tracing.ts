@@ -1,14 +1,30 @@
 /**
  * The app's telemetry, at a safe distance: work is done exactly once, its outcome is its own, and a telemetry that throws is reported and
- * otherwise ignored. Without a telemetry there is no `Tracing`, and nothing of this costs anything.
+ * otherwise ignored. Without a telemetry there is no `Tracing`: nothing of this costs anything, and it is not even loaded.
  */
-import type { AsyncResource } from 'node:async_hooks'
-import type { AppendRequest } from '../core/event-store.ts'
 import type { Levels, Telemetry, Work } from '../core/telemetry.ts'
 import { type Engine, report, type Tracing } from './engine.ts'
+import type { WarmAggregates } from './state/warm-aggregates.ts'
+import type { Subscriptions } from './subscription/subscriptions.ts'
 
-export function makeTracing(telemetry: Telemetry): Tracing {
-  return {
+/**
+ * Begins to trace what an app does, and lets its telemetry measure it. Returns how to end that.
+ *
+ * @param running  what follows the log, once the app was started.
+ */
+export function startTracing(
+  engine: Engine,
+  telemetry: Telemetry,
+  warm: Pick<WarmAggregates, 'count'>,
+  running: () => Subscriptions | undefined,
+): () => void {
+  engine.tracing = makeTracing(telemetry, engine.store.name)
+  const end = safely(() => telemetry.watch?.(() => levelsOf(engine, warm, running())))
+  return () => safely(() => end?.())
+}
+
+function makeTracing(telemetry: Telemetry, store: string): Tracing {
+  const tracing: Tracing = {
     around<T>(work: Work, run: () => T): T {
       const done: { answer?: () => T; error?: unknown } = {}
       const once = (): T => {
@@ -33,31 +49,26 @@ export function makeTracing(telemetry: Telemetry): Tracing {
       return done.answer ? done.answer() : once()
     },
     carrier: () => safely(() => telemetry.carrier()) ?? {},
-    here: () => safely(() => telemetry.here()),
+    append(requests, callers, append) {
+      const [request] = requests
+      if (!request) return append()
+      const { tenant = '', stream } = request
+      const events = requests.reduce((sum, one) => sum + one.events.length, 0)
+      const [first, ...others] = callers
+      const beside = others.map((caller) => caller.runInAsyncScope(() => safely(() => telemetry.here())))
+      const run = () => tracing.around({ kind: 'append', store, tenant, stream, requests: requests.length, events, beside }, append)
+      return first ? first.runInAsyncScope(run) : run()
+    },
   }
+  return tracing
 }
 
-/** An append within the trace of the first of those who ask for it; the others are told of. */
-export function tracedAppend<T>(
-  { tracing, store }: Pick<Engine, 'tracing' | 'store'>,
-  requests: readonly AppendRequest[],
-  callers: readonly AsyncResource[],
-  append: () => T,
-): T {
-  const [request] = requests
-  if (!tracing || !request) return append()
-  const { tenant = '', stream } = request
-  const events = requests.reduce((sum, one) => sum + one.events.length, 0)
-  const [first, ...others] = callers
-  const beside = others.map((caller) => caller.runInAsyncScope(tracing.here))
-  const run = () => tracing.around({ kind: 'append', store: store.name, tenant, stream, requests: requests.length, events, beside }, append)
-  return first ? first.runInAsyncScope(run) : run()
-}
-
-/** Lets a telemetry read the levels of an app. Returns how to end that. */
-export function watchLevels(telemetry: Telemetry | undefined, read: () => Promise<Levels>): () => void {
-  const end = safely(() => telemetry?.watch?.(read))
-  return () => safely(() => end?.())
+/** The store is asked only by an app that was started. */
+async function levelsOf(engine: Engine, warm: Pick<WarmAggregates, 'count'>, running: Subscriptions | undefined): Promise<Levels> {
+  const levels = { aggregates: warm.count(), warmRows: engine.views.warmRows }
+  if (!running) return { ...levels, subscriptions: [] }
+  const { subscriptionStatistics } = await import('./subscription/subscription-statistics.ts')
+  return { ...levels, subscriptions: await subscriptionStatistics(engine, running) }
 }
 
 function safely<T>(call: () => T): T | undefined {

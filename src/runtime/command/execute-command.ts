@@ -159,7 +159,7 @@ async function dispatchAs(
       metadata: { ...asking.metadata },
       signal: asking.signal,
     }
-    const outcome = await throughMiddleware(middleware, context, async () =>
+    const outcome = await throughMiddleware(engine, middleware, context, async () =>
       toOutcome(await settle(path, await toExecution(engine, command, context, asking, path.trusted ?? false, abandoned))),
     )
     countOutcome(counters, outcome)
@@ -245,6 +245,7 @@ function commandOf(engine: Engine, request: AnyCall | CommandRequest): AnyComman
 }
 
 function throughMiddleware(
+  { tell, clock }: Engine,
   middleware: readonly Middleware[],
   context: MiddlewareContext,
   innermost: () => Promise<Outcome<DomainEvent, Rejection>>,
@@ -253,7 +254,11 @@ function throughMiddleware(
     const layer = middleware[index]
     if (!layer) return innermost
     return async () => {
-      const outcome = await layer(context, at(index + 1))
+      const run = () => layer(context, at(index + 1))
+      // Loaded by those who look.
+      const outcome = await (tell
+        ? (await import('./watch-middleware.ts')).watchLayer(tell, clock, context, index + 1, layer.name, run)
+        : run())
       if (typeof outcome?.ok !== 'boolean') {
         throw new DefinitionError(`Middleware ${layer.name || index + 1} must return the outcome of next(), or one of its own.`)
       }

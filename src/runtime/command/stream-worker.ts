@@ -20,7 +20,6 @@ import type { Engine } from '../engine.ts'
 import { loadAggregate } from '../state/load-aggregate.ts'
 import { copyOf } from '../state/state-codec.ts'
 import { jitteredMs, pause } from '../timeout.ts'
-import { tracedAppend } from '../tracing.ts'
 import { isConflict } from './conflicts.ts'
 import { decideGroup, type Entry, type Job } from './decide-group.ts'
 import type { StateAt } from './decided-command.ts'
@@ -190,7 +189,7 @@ export class StreamWorker {
     try {
       const append = () => store.append(requests)
       const callers = () => steps.flatMap(({ request, entry }) => (request ? [entry.job.caller] : []))
-      const results = await (tracing ? tracedAppend(this.#engine, requests, callers(), append) : append())
+      const results = await (tracing ? tracing.append(requests, callers(), append) : append())
       return results[Symbol.iterator]() as Iterator<AppendResult, undefined>
     } catch (error) {
       this.#forgetRows(steps)

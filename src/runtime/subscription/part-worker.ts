@@ -17,6 +17,7 @@ import { fromJson } from '../../core/json.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import type { Lease, Work } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
+import { tellUpcast } from '../tell-upcast.ts'
 import { pause } from '../timeout.ts'
 import { decoded, keyOf, positionOf, sameEvent, wholeEvents } from './deliveries.ts'
 import type { LogFeed } from './log-feed.ts'
@@ -221,6 +222,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   /** Deliveries of an event to the keys of this part. */
   function deliveriesOf(stored: StoredEvent): readonly Delivery[] {
     const { event, keys, unreadable } = decoded(eventTypes, consumer, stored)
+    if (keys.length > 0 && !unreadable) tellUpcast(tell, eventTypes.get(stored.type), stored)
     return keys.flatMap((key) => {
       const slot = slotOf(stored.tenant, key)
       const isDone = (ahead[slot] ?? 0) >= stored.position
@@ -249,7 +251,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
           if (failure) {
             tellFailure(delivery, failure.error)
             parkings.failed(delivery, failure.error)
-          } else succeeded++
+          } else {
+            tellFolded(delivery)
+            succeeded++
+          }
         }
       } catch (caught) {
         // The end of all patience. What was done before it is committed; of an event with several keys, nothing is.
@@ -298,9 +303,16 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
 
   /** What projections do; handlers tell it themselves, and processes tell of their instances. */
   function tellStep(done: readonly Delivery[], to: number, startedAt: number): void {
+    if (!tell) return
+    const told = { part, events: new Set(done.map(({ event }) => event)).size, position: to, durationMs: clock.now() - startedAt }
+    tell({ signal: 'subscription.events', kind, name, ...told })
+    if (kind === 'projection') tell({ signal: 'projection.checkpoint', projection: name, ...told })
+  }
+
+  function tellFolded({ event, key }: Delivery): void {
     if (!tell || kind !== 'projection') return
-    const events = new Set(done.map(({ event }) => event)).size
-    tell({ signal: 'projection.checkpoint', projection: name, part, position: to, events, durationMs: clock.now() - startedAt })
+    const { tenant, type, position: at } = event
+    tell({ signal: 'projection.event', projection: name, part, tenant, key, type, position: at })
   }
 
   function tellFailure({ event, key, attempt }: Delivery, failure: unknown): void {
@@ -384,6 +396,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       await step(position, {}, [{ known, next: parking.afterFailure(known, failure.error) }])
       return false
     }
+    tellFolded(delivery)
     handled++
     await batch.committed?.()
     return true
