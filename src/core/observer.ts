@@ -55,7 +55,7 @@ interface KeptError {
 }
 
 /** A layer of middleware around a command. */
-interface OfMiddleware extends OfCommand {
+interface OfMiddleware {
   /** 1 is the outermost. */
   readonly layer: number
   /** Of its function; `''` if it has none. */
@@ -80,9 +80,9 @@ export interface Signals {
     readonly durationMs: number
   }
   'dispatch.exception': OfCommand & { readonly error: unknown; readonly code: ErrorCode | undefined; readonly durationMs: number }
-  'middleware.start': OfMiddleware
-  'middleware.stop': OfMiddleware & { readonly durationMs: number }
-  'middleware.exception': OfMiddleware & { readonly error: unknown; readonly durationMs: number }
+  'middleware.start': OfCommand & OfMiddleware
+  'middleware.stop': OfCommand & OfMiddleware & { readonly durationMs: number }
+  'middleware.exception': OfCommand & OfMiddleware & { readonly error: unknown; readonly durationMs: number }
   'aggregate.execute.start': OfStream & { readonly command: string; readonly attempt: number }
   'aggregate.execute.stop': OfStream & {
     readonly command: string

@@ -12,7 +12,7 @@ import type { RecordedEvent } from './recorded-event.ts'
 export type Carrier = Readonly<Record<string, string>>
 
 /** A piece of work, and what its `run` comes to. */
-export type Work =
+export type TracedWork =
   /** A command, from the call to its outcome: an `Outcome`. */
   | {
       readonly kind: 'command'
@@ -85,7 +85,7 @@ export interface Telemetry {
    *
    * @param run  answers a value or a promise, to look at. What it throws is told to whoever waits for the work, in any case.
    */
-  around(work: Work, run: () => unknown): void
+  around(work: TracedWork, run: () => unknown): void
   /** What events take along of the current context. It becomes a part of their metadata, for ever: keep it small. */
   carrier(): Carrier
   /** The current context, for `beside`. */

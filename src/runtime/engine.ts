@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import type { AppendRequest, EventStore } from '../core/event-store.ts'
 import type { IdSource } from '../core/ids.ts'
 import type { Observer, Signal } from '../core/observer.ts'
-import type { Carrier, Work } from '../core/telemetry.ts'
+import type { Carrier, TracedWork } from '../core/telemetry.ts'
 import type { Background } from './background.ts'
 import type { Lanes } from './command/lanes.ts'
 import type { Counters } from './counters.ts'
@@ -41,7 +41,7 @@ export interface Fallbacks {
 /** A telemetry as the runtime uses it: it cannot do any harm (`tracing.ts`). */
 export interface Tracing {
   /** Does the work, and comes to what it comes to. */
-  around<T>(work: Work, run: () => T): T
+  around<T>(work: TracedWork, run: () => T): T
   /** Nothing, where there is no context. */
   carrier(): Carrier
   /** Appends in the trace of the first of the callers; those of the others are told of. Without callers, in that of whoever calls. */

@@ -2,7 +2,7 @@
  * The app's telemetry, at a safe distance: work is done exactly once, its outcome is its own, and a telemetry that throws is reported and
  * otherwise ignored. Without a telemetry there is no `Tracing`: nothing of this costs anything, and it is not even loaded.
  */
-import type { Levels, Telemetry, Work } from '../core/telemetry.ts'
+import type { Levels, Telemetry, TracedWork } from '../core/telemetry.ts'
 import { type Engine, report, type Tracing } from './engine.ts'
 import type { WarmAggregates } from './state/warm-aggregates.ts'
 import type { Subscriptions } from './subscription/subscriptions.ts'
@@ -25,7 +25,7 @@ export function startTracing(
 
 function makeTracing(telemetry: Telemetry, store: string): Tracing {
   const tracing: Tracing = {
-    around<T>(work: Work, run: () => T): T {
+    around<T>(work: TracedWork, run: () => T): T {
       const done: { answer?: () => T; error?: unknown } = {}
       const once = (): T => {
         if (done.answer) throw new Error('A telemetry calls `run` once.')

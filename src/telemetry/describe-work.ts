@@ -11,7 +11,7 @@ import type { Outcome } from '../core/outcome.ts'
 import type { RecordedEvent } from '../core/recorded-event.ts'
 import type { Rejection } from '../core/rejection.ts'
 import { categoryOf } from '../core/stream-name.ts'
-import type { Work } from '../core/telemetry.ts'
+import type { TracedWork } from '../core/telemetry.ts'
 
 /** A kind of duration, and what it is divided by. */
 export interface Measure {
@@ -30,7 +30,7 @@ export interface Description {
 /** Stores by the names that OpenTelemetry has for them; any other has its own. */
 const systems: Readonly<Record<string, string>> = { postgres: 'postgresql' }
 
-export function describeWork(work: Work): Description {
+export function describeWork(work: TracedWork): Description {
   switch (work.kind) {
     case 'command': {
       const { command, executionId, correlationId, tenant } = work
@@ -74,7 +74,7 @@ export function describeWork(work: Work): Description {
 }
 
 /** What the outcome adds to it. */
-export function describeOutcome({ kind }: Work, result: unknown): Attributes {
+export function describeOutcome({ kind }: TracedWork, result: unknown): Attributes {
   switch (kind) {
     case 'command':
     case 'send':
@@ -114,7 +114,11 @@ const duplicate = (is: boolean): Attributes => (is ? { 'dacapo.duplicate': true 
 
 const tenantOf = (tenant: string): Attributes => (tenant === '' ? {} : { 'dacapo.tenant': tenant })
 
-function ofDatabase({ kind, store, tenant }: Extract<Work, { readonly store: string }>, target: string, more: Attributes): Description {
+function ofDatabase(
+  { kind, store, tenant }: Extract<TracedWork, { readonly store: string }>,
+  target: string,
+  more: Attributes,
+): Description {
   const attributes = { 'db.system.name': systems[store] ?? store, 'db.operation.name': kind }
   return {
     name: `${kind} ${target}`,

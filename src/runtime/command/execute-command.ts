@@ -118,7 +118,7 @@ export async function executeCommand(
   )
 }
 
-async function dispatch(
+function dispatch(
   path: ExecutionPath,
   command: AnyCommand,
   input: unknown,
@@ -126,12 +126,16 @@ async function dispatch(
   abandoned: AbortSignal | undefined,
 ): Promise<Outcome<DomainEvent, Rejection>> {
   const { engine, tenant } = path
-  const { tracing } = engine
   const executionId = engine.ids.next()
-  const run = () => dispatchAs(executionId, path, command, input, asking, abandoned)
-  if (!tracing) return run()
-  const { correlationId = executionId } = asking ?? {}
-  return tracing.around({ kind: 'command', tenant, command: command.command, executionId, correlationId }, run)
+  if (!engine.tracing) return dispatchAs(executionId, path, command, input, asking, abandoned)
+  const work = {
+    kind: 'command',
+    tenant,
+    command: command.command,
+    executionId,
+    correlationId: asking?.correlationId ?? executionId,
+  } as const
+  return engine.tracing.around(work, () => dispatchAs(executionId, path, command, input, asking, abandoned))
 }
 
 async function dispatchAs(

@@ -187,9 +187,7 @@ export class StreamWorker {
     const requests = steps.flatMap(({ request }) => (request ? [request] : []))
     if (requests.length === 0) return [][Symbol.iterator]()
     try {
-      const append = () => store.append(requests)
-      const callers = () => steps.flatMap(({ request, entry }) => (request ? [entry.job.caller] : []))
-      const results = await (tracing ? tracing.append(requests, callers(), append) : append())
+      const results = await (tracing ? tracing.append(requests, callersOf(steps), () => store.append(requests)) : store.append(requests))
       return results[Symbol.iterator]() as Iterator<AppendResult, undefined>
     } catch (error) {
       this.#forgetRows(steps)
@@ -269,4 +267,9 @@ interface Step {
   readonly entry: Entry
   readonly rows: readonly ViewWrite[]
   readonly request: AppendRequest | undefined
+}
+
+/** Whose requests are sent. */
+function callersOf(steps: readonly Step[]): readonly AsyncResource[] {
+  return steps.flatMap(({ request, entry }) => (request ? [entry.job.caller] : []))
 }
