@@ -2,7 +2,7 @@
  * The app's telemetry, at a safe distance: work is done exactly once, its outcome is its own, and a telemetry that throws is reported and
  * otherwise ignored. Without a telemetry there is no `Tracing`: nothing of this costs anything, and it is not even loaded.
  */
-import type { Levels, Telemetry, TracedWork } from '../core/telemetry.ts'
+import type { Carrier, Levels, Telemetry, TracedWork } from '../core/telemetry.ts'
 import { type Engine, report, type Tracing } from './engine.ts'
 import type { WarmAggregates } from './state/warm-aggregates.ts'
 import type { Subscriptions } from './subscription/subscriptions.ts'
@@ -48,7 +48,7 @@ function makeTracing(telemetry: Telemetry, store: string): Tracing {
       }
       return done.answer ? done.answer() : once()
     },
-    carrier: () => safely(() => telemetry.carrier()) ?? {},
+    carrier: () => safely(() => textsOf(telemetry.carrier())) ?? {},
     append(requests, callers, append) {
       const [request] = requests
       if (!request) return append()
@@ -69,6 +69,11 @@ async function levelsOf(engine: Engine, warm: Pick<WarmAggregates, 'count'>, run
   if (!running) return { ...levels, subscriptions: [] }
   const { subscriptionStatistics } = await import('./subscription/subscription-statistics.ts')
   return { ...levels, subscriptions: await subscriptionStatistics(engine, running) }
+}
+
+/** What is no text could make metadata impossible, and with it the command. */
+function textsOf(carrier: Carrier): Carrier {
+  return Object.fromEntries(Object.entries(carrier).filter(([, text]) => typeof text === 'string'))
 }
 
 function safely<T>(call: () => T): T | undefined {

@@ -1,4 +1,4 @@
-/** TracedWork in spans: begun before it, active while it runs, ended with what it came to. */
+/** Work in spans: begun before it, active while it runs, ended with what it came to. */
 import { type Attributes, type Context, context, diag, type Link, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api'
 import type { Telemetry, TracedWork } from '../core/telemetry.ts'
 import { describeOutcome, describeWork } from './describe-work.ts'
@@ -64,7 +64,7 @@ function complain(trouble: unknown): void {
 }
 
 /**
- * What follows the log does not belong to whoever has started the app, but to whoever has caused the event. TracedWork on several events at
+ * What follows the log does not belong to whoever has started the app, but to whoever has caused the event. Work on several events at
  * once belongs to their common cause, if they have one, and is linked to all causes otherwise.
  */
 function originOf(work: TracedWork, carriers: Carriers): Origin {

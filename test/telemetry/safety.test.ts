@@ -89,6 +89,7 @@ const telemetries: Readonly<Record<string, Telemetry>> = {
         .then(run)
         .catch(() => {}),
   ),
+  'whose carrier is no use': { ...doing((_, run) => void run()), carrier: () => ({ a: 1n, b: () => {}, correlationId: 7 }) as never },
   'whose end cannot be called': { ...doing((_, run) => void run()), watch: () => broken },
 }
 

@@ -97,7 +97,7 @@ onEveryStore('a trace goes through a process manager: what it reacts to, what it
   await seen.end()
 })
 
-onEveryStore('a rejection and a timer go on in the trace that has led to them', async (given) => {
+onEveryStore('a rejection goes on in the trace of what was rejected', async (given) => {
   const seen = recorded()
   const app = bank(given, seen, { processes: [transferMoney] })
   await app.execute(openAccount({ accountId: 'a', owner: 'ann' }), { actor: ann })
@@ -121,8 +121,8 @@ onEveryStore('a rejection and a timer go on in the trace that has led to them', 
   await seen.end()
 })
 
-onEveryStore('a timer goes on in the trace of what has set it', async (given) => {
-  const seen = recorded()
+onEveryStore('a timer goes on in the trace of what has set it, also when another process fires it', async (given) => {
+  const [here, there] = [recorded(), recorded()]
   const waiting = processManager('waiting', {
     events: [AccountOpened],
     commands: [deposit],
@@ -132,23 +132,36 @@ onEveryStore('a timer goes on in the trace of what has set it', async (given) =>
     on: { AccountOpened: ({ timeout }) => timeout('gift', { minutes: 1 }) },
     timeouts: { gift: ({ state, send, complete }) => [send(deposit({ accountId: state.accountId, amount: 1 })), complete()] },
   })
-  const app = bank(given, seen, { processes: [waiting] })
-  await request(seen, () => app.execute(openAccount({ accountId: 'a', owner: 'ann' }), { actor: ann }))
-  await app.settle()
+  const first = bank(given, here, { processes: [waiting] })
+  await request(here, () => first.execute(openAccount({ accountId: 'a', owner: 'ann' }), { actor: ann }))
+  await first.settle()
+  await first.stop({ keepStore: true })
+  const second = bank(given, there, { processes: [waiting] })
+  await second.settle()
   await given.clock.advance({ minutes: 1 })
-  await app.settle()
-  assert.deepEqual(treeOf(seen.spans(), seen.span('POST /accounts')), [
+  await second.settle()
+  assert.deepEqual(treeOf(here.spans(), here.span('POST /accounts')), [
     'POST /accounts',
     '  execute OpenAccount',
     '    load account',
     '    append account',
     '    react waiting',
-    '      react waiting',
-    '        send Deposit',
-    '          execute Deposit',
-    '            append account',
   ])
-  await seen.end()
+  const fired = there.span('react waiting')
+  assert.equal(fired.attributes['dacapo.timer'], 'gift')
+  assert.equal(fired.parentSpanContext?.spanId, here.span('react waiting').spanContext().spanId)
+  assert.deepEqual(treeOf(there.spans(), fired), [
+    'react waiting',
+    '  send Deposit',
+    '    execute Deposit',
+    '      load account',
+    '      append account',
+  ])
+  assert.deepEqual(
+    new Set(there.spans().map((span) => span.spanContext().traceId)),
+    new Set([here.span('POST /accounts').spanContext().traceId]),
+  )
+  await Promise.all([here.end(), there.end()])
 })
 
 onEveryStore('the trace goes on in another process, with a telemetry of its own', async (given) => {
