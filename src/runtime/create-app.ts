@@ -10,7 +10,7 @@ import { assertTenant } from '../core/stream-name.ts'
 import type { TableProjection } from '../core/table-projection.ts'
 import type { App, AppOptions, CommandNames, ProjectionsIn } from './app.ts'
 import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './command/execute-command.ts'
-import { executeSingle, type Session } from './command/single-execution.ts'
+import type { Session } from './command/single-execution.ts'
 import type { TransactionOptions } from './command/transactions.ts'
 import { callsWithin } from './command/within.ts'
 import { findCommand } from './definitions.ts'
@@ -179,6 +179,14 @@ function sendFor(parts: Parts): SendFor {
   }
 }
 
+let loadingSingle: Promise<typeof import('./command/single-execution.ts')> | undefined
+
+/** Loaded by the first command without an aggregate: an app that has none has no need of it. */
+function single(): Promise<typeof import('./command/single-execution.ts')> {
+  loadingSingle ??= import('./command/single-execution.ts')
+  return loadingSingle
+}
+
 /** The way of a command outside of transactions: an aggregate's to the worker of its stream, any other's by itself. */
 function executionPath({ engine, warm, middleware, lifecycle }: Parts, tenant: string): ExecutionPath {
   const { store } = engine
@@ -193,7 +201,8 @@ function executionPath({ engine, warm, middleware, lifecycle }: Parts, tenant: s
   }
   const decider: Decider = (execution, stream) => {
     const { boundary } = execution.command
-    if (boundary.kind !== 'aggregate' || stream === undefined) return executeSingle(engine, session, execution)
+    if (boundary.kind !== 'aggregate' || stream === undefined)
+      return single().then(({ executeSingle }) => executeSingle(engine, session, execution))
     return warm.workerOf(boundary.aggregate, tenant, stream).run(execution)
   }
   return { engine, tenant, middleware, source: store, decider, during: (call) => lifecycle.during('execute', call) }
