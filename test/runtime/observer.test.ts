@@ -25,6 +25,7 @@ import { Account, AccountOpened, balances, deposit, openAccount } from '../domai
 import { inFrontOf } from './in-front-of.ts'
 import { type Given, onEveryStore, onStoresInProcess } from './on-every-store.ts'
 import { ann, openBank, openWith, payIn, recorder } from './open-bank.ts'
+import { quietly } from './quietly.ts'
 
 const Ticked = event('Ticked', z.object({}))
 const Clockwork = aggregate('clockwork', {
@@ -190,15 +191,6 @@ async function everything(given: Given, observer: (signal: Signal) => void): Pro
   assert.deepEqual((await bank.load(Account, 'old')).state, { status: 'closed' })
   await assert.rejects(bank.load(Account, 'odd'), { code: 'ES_UNKNOWN_EVENT' })
   await quietly(() => following(given, observer))
-}
-
-/** What fails on purpose is not worth a line. */
-async function quietly(run: () => Promise<void>): Promise<void> {
-  const { error } = console
-  console.error = () => {}
-  await run().finally(() => {
-    console.error = error
-  })
 }
 
 /** One signal of each name as it is expected; what differs from run to run is only typed. */

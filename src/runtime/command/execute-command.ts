@@ -217,7 +217,8 @@ async function toExecution(
   const context = asker.context ? await parse(asker.context, given.context, `context of ${name}`) : given.context
   const carrier = engine.tracing?.carrier()
   const metadataText = toJson({ ...given.metadata, ...carrier, correlationId, causationId, actor, command: name }, `metadata of ${name}`)
-  const expiresAt = engine.clock.now() + engine.settings.keepOutcomeMs
+  const { keepOutcomeMs } = engine.settings
+  const expiresAt = engine.clock.now() + (trusted ? Math.max(keepOutcomeMs, keepTrustedMs) : keepOutcomeMs)
   return {
     id,
     command,
@@ -311,6 +312,12 @@ const askingOptions = [
   'consistency',
   'waitTimeout',
 ] as const satisfies readonly (keyof Asking)[]
+
+/**
+ * A year: who has sent a command because of an event may have been at a standstill before its outcome was on record, and sends it again
+ * whenever it goes on. Then the outcome must still be known.
+ */
+const keepTrustedMs = 365 * 24 * 60 * 60 * 1000
 
 /** An actor is always given: nobody is anonymous by accident. */
 function assertAsking(asking: Asking | undefined, command: string): asserts asking is Asking {
