@@ -24,7 +24,7 @@ export * from './core/errors.ts'
 export type { DomainEvent, EventOf, EventOptions, EventType } from './core/event.ts'
 export { event } from './core/event.ts'
 export { encodeEvent } from './core/event-codec.ts'
-export type { EventHandler, HandlerContext, RetryPolicy } from './core/event-handler.ts'
+export type { BatchContext, EventHandler, FailureDecision, HandlerContext, InitContext, RetryPolicy } from './core/event-handler.ts'
 export { eventHandler } from './core/event-handler.ts'
 export type {
   AppendRequest,

@@ -36,6 +36,8 @@ interface OfHandling {
   readonly stream: string
   readonly position: number
   readonly attempt: number
+  /** How many events were given together. */
+  readonly batch: number
 }
 
 /** An event that could not be handled, as it is kept. */
@@ -109,6 +111,7 @@ export interface Signals {
   'handler.event.exception': OfHandling & { readonly error: unknown; readonly durationMs: number }
   'handler.retry': OfPart & OfFailure & { readonly dueAt: number }
   'handler.dead-letter': OfPart & OfFailure
+  'handler.skip': OfPart & OfFailure
   'projection.checkpoint': {
     readonly projection: string
     readonly part: string
@@ -182,6 +185,7 @@ export const signalNames = [
   'handler.event.exception',
   'handler.retry',
   'handler.dead-letter',
+  'handler.skip',
   'projection.checkpoint',
   'projection.exception',
   'process.start',

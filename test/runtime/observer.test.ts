@@ -73,6 +73,13 @@ const impatient = eventHandler('impatient', {
     if (data.how === 'never') throw new Error('no patience')
   },
 })
+const lenient = eventHandler('lenient', {
+  events: [Rung],
+  handleBatch: (events) => {
+    if (events.some(({ data }) => data.how === 'never')) throw new Error('never mind')
+  },
+  onError: () => 'skip',
+})
 const echo = processManager('echo', {
   events: [Rung],
   commands: [ring],
@@ -102,7 +109,7 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
       return Promise.reject(error)
     },
   })
-  const parts = { commands: [ring], projections: [rings], handlers: [listener, impatient], processes: [echo] }
+  const parts = { commands: [ring], projections: [rings], handlers: [listener, impatient, lenient], processes: [echo] }
   const app = tend(testApp({ ...parts, store: inFrontOf(store, { work }), clock, observer }))
   const ringAs = async (bell: string, how: 'well' | 'at the second attempt' | 'never' | 'for nobody') => {
     await app.execute(ring({ bell, how }), { actor: ann })
@@ -201,8 +208,17 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'subscription.restart': { kind: String, name: String, part: '0/1', error: Error },
   'subscription.failed': { kind: 'handler', name: 'impatient', part: '0/1', error: Error },
   'lease.lost': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
-  'handler.event.start': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1 },
-  'handler.event.stop': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1, durationMs: 0 },
+  'handler.event.start': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1, batch: 1 },
+  'handler.event.stop': {
+    tenant: '',
+    handler: String,
+    type: 'Rung',
+    stream: 'bell-a',
+    position: Number,
+    attempt: 1,
+    batch: 1,
+    durationMs: 0,
+  },
   'handler.event.exception': {
     tenant: '',
     handler: 'listener',
@@ -210,6 +226,7 @@ const expected: Readonly<Record<SignalName, Fields>> = {
     stream: 'bell-b',
     position: Number,
     attempt: 1,
+    batch: 1,
     error: Error,
     durationMs: 0,
   },
@@ -232,6 +249,16 @@ const expected: Readonly<Record<SignalName, Fields>> = {
     key: String,
     position: Number,
     attempts: 5,
+    error: Object,
+  },
+  'handler.skip': {
+    kind: 'handler',
+    name: 'lenient',
+    part: '0/1',
+    tenant: '',
+    key: 'bell-c',
+    position: Number,
+    attempts: 1,
     error: Object,
   },
   'projection.checkpoint': { projection: 'rings', part: '0/1', position: Number, events: Number, durationMs: 0 },

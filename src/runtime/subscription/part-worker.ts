@@ -22,9 +22,9 @@ import { decoded, keyOf, positionOf, sameEvent, wholeEvents } from './deliveries
 import type { LogFeed } from './log-feed.ts'
 import type { PartState } from './membership.ts'
 import { type Parked, parkedKind, toParked, toRecord } from './parked.ts'
-import { type Change, Exhausted, makeParking, withoutFirst } from './parking.ts'
+import { type Change, Exhausted, makeParking, type Parkings, withoutFirst } from './parking.ts'
 import { isIn, slotOf, slotsOf } from './slots.ts'
-import type { Batch, Delivery, Gathered, Subscription } from './subscription.ts'
+import type { Batch, Delivery, Failed, Gathered, Subscription, Verdict } from './subscription.ts'
 
 /** What a worker needs of its engine. */
 export interface WorkerContext {
@@ -40,6 +40,8 @@ export interface WorkerContext {
   readonly moved: (worker: PartWorker) => void
   /** Told when something is parked, tried again, or done after all. */
   readonly parked: (worker: PartWorker, parked: Parked, before: Parked) => void
+  /** Told when an event that has failed was passed by. */
+  readonly skipped: (worker: PartWorker, delivery: Delivery, failure: unknown) => void
   /** Told when something is parked that may belong to another part of the same subscription. */
   readonly handedOn: (subscription: Subscription) => void
   readonly failed: (worker: PartWorker, error: unknown) => void
@@ -83,6 +85,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   const slots = slotsOf(part)
   const stopping = new AbortController()
   const consumer = subscription.consumer({
+    part,
     slots,
     stopping: stopping.signal,
     commit: (gathered) => commit({ ...gathered, steps: [lease] }),
@@ -231,6 +234,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     const startedAt = clock.now()
     const batch = await consumer.begin(deliveries.filter((one) => !one.unreadable && !parking.find(keyOf(one))))
     const parkings = parking.collect()
+    const skipped: Skipped[] = []
     let count = 0
     let succeeded = 0
     let exhausted: unknown
@@ -246,7 +250,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
           if (failure === interrupted) break
           if (failure) {
             tellFailure(delivery, failure.error)
-            parkings.failed(delivery, failure.error)
+            skipped.push(...parkOrSkip(parkings, delivery, failure.error))
           } else succeeded++
         }
       } catch (caught) {
@@ -263,6 +267,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     const refusal = await commitBatch(batch, to, () => parkings.changes())
     if (!refusal) {
       tellStep(done, to, startedAt)
+      tellSkipped(skipped)
       handled += succeeded
       together = Math.min(mostTogether, together * 2)
     } else if (wholeEvents(done, 0, 1).length < count) {
@@ -277,14 +282,32 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
 
   async function parkAll(deliveries: readonly Delivery[], to: number, failure: unknown): Promise<void> {
     const parkings = parking.collect()
+    const skipped: Skipped[] = []
     for (const delivery of deliveries) {
       if (parkings.blocks(keyOf(delivery))) parkings.wait(delivery)
       else {
         tellFailure(delivery, failure)
-        parkings.failed(delivery, failure)
+        skipped.push(...parkOrSkip(parkings, delivery, failure))
       }
     }
     await step(to, {}, () => parkings.changes())
+    tellSkipped(skipped)
+  }
+
+  /** Returns a delivery that is passed by, to be told of when that is committed. @throws Exhausted */
+  function parkOrSkip(parkings: Parkings, delivery: Delivery, failure: unknown): readonly Skipped[] {
+    const verdict = verdictOn(delivery, failure)
+    if (verdict === 'skip') return [{ delivery, failure }]
+    parkings.failed(delivery, failure, verdict)
+    return []
+  }
+
+  function verdictOn(delivery: Delivery, failure: unknown): Verdict {
+    return (delivery.unreadable ? undefined : subscription.persistence.judge?.(failure, delivery)) ?? 'retry'
+  }
+
+  function tellSkipped(skipped: readonly Skipped[]): void {
+    for (const { delivery, failure } of skipped) context.skipped(worker, delivery, failure)
   }
 
   /** What projections do; handlers tell it themselves, and processes tell of their instances. */
@@ -317,6 +340,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   /** Commits a batch with its step. Returns why not, when that is the fault of its events. */
   async function commitBatch(batch: Batch, to: number, changes: () => readonly Change[]): Promise<Failed | undefined> {
     let gathered: Gathered
+    const failed = await batch.finish?.(to)
+    if (failed && stopping.signal.aborted) throw failed.error // it was cut short
+    if (failed) return failed
     try {
       gathered = batch.gathered()
     } catch (failure) {
@@ -369,8 +395,11 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (failure === interrupted) return false
     if (failure) {
       tellFailure(delivery, failure.error)
-      await step(position, {}, [{ known, next: parking.afterFailure(known, failure.error) }])
-      return false
+      const verdict = verdictOn(delivery, failure.error)
+      const isSkipped = verdict === 'skip'
+      await step(position, {}, [{ known, next: isSkipped ? next : parking.afterFailure(known, failure.error, verdict) }])
+      if (isSkipped) tellSkipped([{ delivery, failure: failure.error }])
+      return isSkipped
     }
     handled++
     await batch.committed?.()
@@ -470,8 +499,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   return worker
 }
 
-interface Failed {
-  readonly error: unknown
+/** A delivery that has failed and is passed by. */
+interface Skipped {
+  readonly delivery: Delivery
+  readonly failure: unknown
 }
 
 /** It was cut short by the end of the work, and is done again by whoever is next. */
