@@ -128,6 +128,7 @@ export interface Signals {
     readonly attempt: number
     readonly error: unknown
   }
+  'read-model.behind': { readonly projection: string; readonly part: string; readonly position: number; readonly checkpoint: number }
   'process.start': OfInstance
   'process.command': OfInstance & {
     readonly command: string
@@ -188,6 +189,7 @@ export const signalNames = [
   'handler.skip',
   'projection.checkpoint',
   'projection.exception',
+  'read-model.behind',
   'process.start',
   'process.command',
   'process.compensate',

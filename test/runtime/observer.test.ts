@@ -60,6 +60,15 @@ const rings = projection('rings', {
     },
   },
 })
+/** A view in a model that keeps nothing, so that it is behind whenever it begins. */
+const echoes = projection('echoes', {
+  events: [Rung],
+  consistency: 'async',
+  readModel: { get: () => undefined, write: () => {}, checkpoints: () => ({}) },
+  key: ({ subject }) => subject,
+  initial: () => ({}),
+  evolve: { Rung: () => ({}) },
+})
 const listener = eventHandler('listener', {
   events: [Rung],
   handle: ({ data }, { attempt }) => {
@@ -109,7 +118,7 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
       return Promise.reject(error)
     },
   })
-  const parts = { commands: [ring], projections: [rings], handlers: [listener, impatient, lenient], processes: [echo] }
+  const parts = { commands: [ring], projections: [echoes, rings], handlers: [listener, impatient, lenient], processes: [echo] }
   const app = tend(testApp({ ...parts, store: inFrontOf(store, { work }), clock, observer }))
   const ringAs = async (bell: string, how: 'well' | 'at the second attempt' | 'never' | 'for nobody') => {
     await app.execute(ring({ bell, how }), { actor: ann })
@@ -126,6 +135,9 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   await store.work.acquire('somebody else', lost)
   await ringAs('d', 'for nobody')
   await app.stop({ keepStore: true })
+  const later = tend(testApp({ commands: [ring], projections: [echoes], store, clock, observer }))
+  await later.settle()
+  await later.stop({ keepStore: true })
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -261,8 +273,9 @@ const expected: Readonly<Record<SignalName, Fields>> = {
     attempts: 1,
     error: Object,
   },
-  'projection.checkpoint': { projection: 'rings', part: '0/1', position: Number, events: Number, durationMs: 0 },
+  'projection.checkpoint': { projection: String, part: '0/1', position: Number, events: Number, durationMs: 0 },
   'projection.exception': { projection: 'rings', part: '0/1', tenant: '', key: 'c', position: Number, attempt: 1, error: Error },
+  'read-model.behind': { projection: 'echoes', part: '0/1', position: Number, checkpoint: 0 },
   'process.start': { process: 'echo', tenant: '', instance: 'a' },
   'process.command': {
     process: 'echo',

@@ -356,10 +356,15 @@ const proofs: Readonly<Record<string, Proof>> = {
     const handler = eventHandler('told', { events: [Added], handle: () => {} })
     const { add } = withDefaults(given, { subscriptions: { waitTimeout: { seconds: 3 } } }, { handlers: [handler] })
     const waiting = add(1, { waitFor: [handler] }).catch((error: Error) => error.message)
-    for (let i = 0; i < 20; i++) {
+    let isOver = false
+    const over = waiting.then(() => {
+      isOver = true
+    })
+    while (!isOver) {
       await new Promise((resolve) => setTimeout(resolve, 10))
       await given.clock.advance({ milliseconds: 500 })
     }
+    await over
     assert.match(await waiting, /told was never started.* took longer than 3000 ms/)
   },
 

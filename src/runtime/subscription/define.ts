@@ -5,6 +5,7 @@ import { processConsumer, type SendFor } from '../process/process-consumer.ts'
 import { type CallsFor, handlerConsumer } from './handler-consumer.ts'
 import { persistenceOf, persistenceOfHandler } from './persistence.ts'
 import { projectionConsumer } from './projection-consumer.ts'
+import { readModelConsumer } from './read-model-consumer.ts'
 import type { ConsumerContext, Subscription, SubscriptionKind } from './subscription.ts'
 import { tableConsumer } from './table-consumer.ts'
 
@@ -34,7 +35,8 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
     ...definitions.views.filter(isAsync).map((view) => ({
       ...followerOf('projection', view),
       persistence: patient,
-      consumer: () => projectionConsumer(view, store.views),
+      consumer: ({ slots }: ConsumerContext) =>
+        view.readModel ? readModelConsumer(view, view.readModel, slots) : projectionConsumer(view, store.views),
     })),
     ...definitions.tables.filter(isAsync).map((table) => ({
       ...followerOf('projection', table),

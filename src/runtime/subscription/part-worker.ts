@@ -4,7 +4,8 @@
  * Invariants:
  * - Nothing is committed but under the lease, and each commit names the position up to which everything is done or parked. So after a
  *   crash, or a takeover, exactly what is behind that position is handled again.
- * - Only this loop writes the position, one commit after the other: it never goes back.
+ * - Only this loop writes the position, one commit after the other: it never goes back, except to where a consumer that keeps something
+ *   outside of the store has lost it.
  * - An event whose handling failed is parked in the commit that passes it by, and so is every later one of its key.
  *
  * One loop and one position: whoever takes, handles, retries and commits has to know where the others are, so the file is long.
@@ -152,8 +153,19 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     seen = part.position
     ahead = (fromJson(part.state) as PartState).ahead ?? {}
     unwrittenSince = undefined
+    const kept = await consumer.kept?.()
+    if (kept !== undefined && kept < position) await goBack(kept)
     await lookAgain()
     become('working')
+  }
+
+  /** Begins again where everything is still there that was done. */
+  async function goBack(to: number): Promise<void> {
+    await commit({ steps: [{ ...lease, position: to, state: '{}' }] })
+    tell?.({ signal: 'read-model.behind', projection: name, part, position, checkpoint: to })
+    position = to
+    seen = to
+    ahead = {}
   }
 
   async function lookAgain(): Promise<void> {
@@ -430,6 +442,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
 
   /** Commits, and only then remembers. Changes that are worked out on demand are so again when somebody else was faster. */
   async function step(to: number, gathered: Gathered, changes: readonly Change[] | (() => readonly Change[])): Promise<void> {
+    if (to > position) await consumer.reached?.(to)
     for (let attempt = 1; ; attempt++) {
       const some = typeof changes === 'function' ? changes() : changes
       const records = [...(gathered.records ?? []), ...some.map(({ known, next }) => toRecord(known, next))]

@@ -58,6 +58,10 @@ export interface Consumer {
   begin(deliveries: readonly Delivery[]): Promise<Batch> | Batch
   /** What was begun may not have been committed: whatever is remembered of it must be forgotten. */
   forget(): void
+  /** Told before a commit moves the position of the part. */
+  reached?(to: number): Promise<void>
+  /** How far what it keeps outside of the store has come; if that is less far than the part, something was lost there. */
+  kept?(): Promise<number>
   /** Reads what was left to be done. */
   resume?(): Promise<void>
   /** When there is something to do by itself, in milliseconds since 1970. */
