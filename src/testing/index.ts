@@ -3,6 +3,7 @@
 export { ScenarioFailedError } from './expectation.ts'
 export { type FaultMoment, type Faults, faultStore } from './fault-store.ts'
 export { type GivenEvent, type InStream, inStream } from './given-events.ts'
+export type { HandlerScenario, ThenHandled } from './handler-scenario.ts'
 export type { ProcessScenario, ProcessScenarioSteps, Refusal, ThenCommands } from './process-scenario.ts'
 export type { ProjectionScenario, ThenRows } from './projection-scenario.ts'
 export * from './read-model-contract.ts'
