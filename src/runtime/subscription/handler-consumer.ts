@@ -1,6 +1,7 @@
 /** Event handlers: a side effect per event, or for many events together, in order per stream. */
 import type { AnyEventHandler, BatchContext, HandlerContext } from '../../core/event-handler.ts'
 import type { RecordedEvent } from '../../core/recorded-event.ts'
+import type { TracedWork } from '../../core/telemetry.ts'
 import type { Engine } from '../engine.ts'
 import type { Batch, Consumer, ConsumerContext, Delivery } from './subscription.ts'
 
@@ -27,7 +28,8 @@ export function handlerConsumer(
   function alone(state: unknown): Batch {
     return {
       async handle({ event, attempt }) {
-        await watched(engine, handler.name, [event], attempt, () => handler.handle?.(event, { state, attempt, signal, ...callsFor(event) }))
+        const run = () => handler.handle?.(event, { state, attempt, signal, ...callsFor(event) })
+        await watched(engine, { kind: 'handle', handler: handler.name, event, attempt }, [event], run)
       },
       gathered: () => ({}),
     }
@@ -47,7 +49,8 @@ export function handlerConsumer(
         const { attempt } = first
         const events = deliveries.map(({ event }) => event)
         try {
-          await watched(engine, handler.name, events, attempt, () => handler.handleBatch?.(events, { state, attempt, signal, execute }))
+          const run = () => handler.handleBatch?.(events, { state, attempt, signal, execute })
+          await watched(engine, { kind: 'handle-batch', handler: handler.name, events, attempt }, events, run)
           return undefined
         } catch (error) {
           return { error }
@@ -72,17 +75,26 @@ export function handlerConsumer(
 /** How many events a batch has at most, unless the handler says otherwise. */
 const usualBatch = 100
 
-type Watching = Pick<Engine, 'tell' | 'clock'>
+type Watching = Pick<Engine, 'tell' | 'tracing' | 'clock'>
 
 /** Tells of each event when the call with it begins, and how it ends. */
 async function watched(
-  { tell, clock }: Watching,
-  handler: string,
+  { tell, tracing, clock }: Watching,
+  work: Extract<TracedWork, { readonly handler: string }>,
   events: readonly RecordedEvent[],
-  attempt: number,
   run: () => unknown,
 ): Promise<void> {
-  if (!tell) return void (await run())
+  const told = tell ? () => tellAround(tell, clock, work, events, run) : run
+  await (tracing ? tracing.around(work, async () => told()) : told())
+}
+
+async function tellAround(
+  tell: NonNullable<Engine['tell']>,
+  clock: Engine['clock'],
+  { handler, attempt }: { readonly handler: string; readonly attempt: number },
+  events: readonly RecordedEvent[],
+  run: () => unknown,
+): Promise<void> {
   const handlings = events.map(({ tenant, type, stream, position }) => {
     return { tenant, handler, type, stream, position, attempt, batch: events.length }
   })
