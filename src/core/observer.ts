@@ -36,6 +36,8 @@ interface OfHandling {
   readonly stream: string
   readonly position: number
   readonly attempt: number
+  /** How many events were given together. */
+  readonly batch: number
 }
 
 /** An event that could not be handled, as it is kept. */
@@ -123,6 +125,7 @@ export interface Signals {
   'handler.event.exception': OfHandling & { readonly error: unknown; readonly durationMs: number }
   'handler.retry': OfPart & OfFailure & { readonly dueAt: number }
   'handler.dead-letter': OfPart & OfFailure
+  'handler.skip': OfPart & OfFailure
   'projection.event': {
     readonly projection: string
     readonly part: string
@@ -147,6 +150,7 @@ export interface Signals {
     readonly attempt: number
     readonly error: unknown
   }
+  'read-model.behind': { readonly projection: string; readonly part: string; readonly position: number; readonly checkpoint: number }
   'process.start': OfInstance
   'process.command': OfInstance & {
     readonly command: string
@@ -210,9 +214,11 @@ export const signalNames = [
   'handler.event.exception',
   'handler.retry',
   'handler.dead-letter',
+  'handler.skip',
   'projection.event',
   'projection.checkpoint',
   'projection.exception',
+  'read-model.behind',
   'process.start',
   'process.command',
   'process.compensate',

@@ -40,6 +40,8 @@ export type TracedWork =
     }
   /** One attempt of a handler at an event. */
   | { readonly kind: 'handle'; readonly handler: string; readonly event: RecordedEvent; readonly attempt: number }
+  /** One call of a handler with many events; `attempt` is that of all of them. */
+  | { readonly kind: 'handle-batch'; readonly handler: string; readonly events: readonly RecordedEvent[]; readonly attempt: number }
   /** Folding events into the rows of an async projection, up to the commit. */
   | { readonly kind: 'project'; readonly projection: string; readonly part: string; readonly events: readonly RecordedEvent[] }
   /** What an instance of a process manager makes of an event, a timer or a rejection. */

@@ -56,6 +56,8 @@ export function describeWork(work: TracedWork): Description {
     }
     case 'handle':
       return ofMessages(work.kind, work.handler, { ...ofEvent(work.event), 'dacapo.attempt': work.attempt })
+    case 'handle-batch':
+      return ofMessages('handle', work.handler, { 'messaging.batch.message_count': work.events.length, 'dacapo.attempt': work.attempt })
     case 'project':
       return ofMessages(work.kind, work.projection, { 'messaging.batch.message_count': work.events.length, 'dacapo.part': work.part })
     case 'react': {

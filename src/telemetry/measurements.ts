@@ -57,6 +57,7 @@ function countersOf(meter: Meter): ReadonlyMap<SignalName, Counter> {
     counter('aggregate.conflict', 'command.conflicts', '{conflict}', 'Commands that have to be decided again, or fail.'),
     counter('handler.retry', 'subscription.retries', '{retry}', 'Events that have failed and are tried again.'),
     counter('handler.dead-letter', 'subscription.dead_letters', '{event}', 'Events that have become dead letters.'),
+    counter('handler.skip', 'subscription.skipped', '{event}', 'Events that have failed and were passed by.'),
     counter('subscription.restart', 'subscription.restarts', '{restart}', 'Interruptions of the work on a part.'),
     counter('subscription.failed', 'subscription.failures', '{failure}', 'Parts whose work has ended.'),
     counter('lease.lost', 'subscription.leases_lost', '{lease}', 'Parts that another process has taken over.'),

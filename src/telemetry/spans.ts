@@ -82,6 +82,7 @@ function originOf(work: TracedWork, carriers: Carriers): Origin {
       return 'event' in work.to ? causedBy(carriers.read(work.to.event.metadata)) : { parent: carriers.read(work.from), links: [] }
     case 'send':
       return { parent: carriers.read(work.from), links: [] }
+    case 'handle-batch':
     case 'project': {
       const causes = work.events.map(({ metadata }) => carriers.read(metadata))
       const links = linksTo(causes)

@@ -136,6 +136,7 @@ async function runSteps(process: AnyProcessManager, steps: readonly Step[]): Pro
     owner,
     { store, clock, persistence, send, tell: undefined, tracing: undefined },
     {
+      part: '0/1',
       slots: { from: 0, to: 63 },
       stopping: new AbortController().signal,
       commit: async (gathered) => {

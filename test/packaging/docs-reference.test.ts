@@ -78,6 +78,7 @@ const sources = [
   'src/testing/test-app.ts TestAppOptions',
   'src/testing/scenario.ts WhenOptions',
   'src/testing/store-contract.ts ContractSubject',
+  'src/testing/read-model-contract.ts ReadModelSubject',
   'src/core/cloud-event.ts CloudEventOptions',
   'src/telemetry/open-telemetry.ts OpenTelemetryOptions',
 ]

@@ -64,6 +64,15 @@ const rings = projection('rings', {
     },
   },
 })
+/** A view in a model that keeps nothing, so that it is behind whenever it begins. */
+const echoes = projection('echoes', {
+  events: [Rung],
+  consistency: 'async',
+  readModel: { get: () => undefined, write: () => {}, checkpoints: () => ({}) },
+  key: ({ subject }) => subject,
+  initial: () => ({}),
+  evolve: { Rung: () => ({}) },
+})
 const listener = eventHandler('listener', {
   events: [Rung],
   handle: ({ data }, { attempt }) => {
@@ -76,6 +85,13 @@ const impatient = eventHandler('impatient', {
   handle: ({ data }) => {
     if (data.how === 'never') throw new Error('no patience')
   },
+})
+const lenient = eventHandler('lenient', {
+  events: [Rung],
+  handleBatch: (events) => {
+    if (events.some(({ data }) => data.how === 'never')) throw new Error('never mind')
+  },
+  onError: () => 'skip',
 })
 const echo = processManager('echo', {
   events: [Rung],
@@ -106,7 +122,7 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
       return Promise.reject(error)
     },
   })
-  const parts = { commands: [ring], projections: [rings], handlers: [listener, impatient], processes: [echo] }
+  const parts = { commands: [ring], projections: [echoes, rings], handlers: [listener, impatient, lenient], processes: [echo] }
   const app = tend(testApp({ ...parts, store: inFrontOf(store, { work }), clock, observer }))
   const ringAs = async (bell: string, how: 'well' | 'at the second attempt' | 'never' | 'for nobody') => {
     await app.execute(ring({ bell, how }), { actor: ann })
@@ -123,6 +139,9 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   await store.work.acquire('somebody else', lost)
   await ringAs('d', 'for nobody')
   await app.stop({ keepStore: true })
+  const later = tend(testApp({ commands: [ring], projections: [echoes], store, clock, observer }))
+  await later.settle()
+  await later.stop({ keepStore: true })
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -224,8 +243,17 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'subscription.restart': { kind: String, name: String, part: '0/1', error: Error },
   'subscription.failed': { kind: 'handler', name: 'impatient', part: '0/1', error: Error },
   'lease.lost': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
-  'handler.event.start': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1 },
-  'handler.event.stop': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1, durationMs: 0 },
+  'handler.event.start': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1, batch: 1 },
+  'handler.event.stop': {
+    tenant: '',
+    handler: String,
+    type: 'Rung',
+    stream: 'bell-a',
+    position: Number,
+    attempt: 1,
+    batch: 1,
+    durationMs: 0,
+  },
   'handler.event.exception': {
     tenant: '',
     handler: 'listener',
@@ -233,6 +261,7 @@ const expected: Readonly<Record<SignalName, Fields>> = {
     stream: 'bell-b',
     position: Number,
     attempt: 1,
+    batch: 1,
     error: Error,
     durationMs: 0,
   },
@@ -257,9 +286,20 @@ const expected: Readonly<Record<SignalName, Fields>> = {
     attempts: 5,
     error: Object,
   },
-  'projection.event': { projection: 'rings', part: '0/1', tenant: '', key: 'a', type: 'Rung', position: Number },
-  'projection.checkpoint': { projection: 'rings', part: '0/1', position: Number, events: Number, durationMs: 0 },
+  'handler.skip': {
+    kind: 'handler',
+    name: 'lenient',
+    part: '0/1',
+    tenant: '',
+    key: 'bell-c',
+    position: Number,
+    attempts: 1,
+    error: Object,
+  },
+  'projection.event': { projection: String, part: '0/1', tenant: '', key: 'a', type: 'Rung', position: Number },
+  'projection.checkpoint': { projection: String, part: '0/1', position: Number, events: Number, durationMs: 0 },
   'projection.exception': { projection: 'rings', part: '0/1', tenant: '', key: 'c', position: Number, attempt: 1, error: Error },
+  'read-model.behind': { projection: 'echoes', part: '0/1', position: Number, checkpoint: 0 },
   'process.start': { process: 'echo', tenant: '', instance: 'a' },
   'process.command': {
     process: 'echo',

@@ -239,8 +239,16 @@ const proofs: Readonly<Record<string, Proof>> = {
   // ── defaults.handlers ──
   async 'defaults.handlers.retry'(given) {
     const handler = eventHandler('told', { events: [Added], retry: { attempts: 2 }, handle: () => {} })
-    const { app } = withDefaults(given, { handlers: { retry: { attempts: 9, backoff: { seconds: 3 } } } }, { handlers: [handler] })
-    assert.deepEqual(app.describe().handlers[0]?.retry, { attempts: 2, backoffMs: 3000, whenExhausted: 'dead-letter' })
+    const retry = { attempts: 9, backoff: { seconds: 3 }, strategy: 'fixed', jitter: false } as const
+    const { app } = withDefaults(given, { handlers: { retry } }, { handlers: [handler] })
+    assert.deepEqual(app.describe().handlers[0]?.retry, {
+      attempts: 2,
+      backoffMs: 3000,
+      maxBackoffMs: 30_000,
+      strategy: 'fixed',
+      jitter: false,
+      whenExhausted: 'dead-letter',
+    })
     assert.throws(() => toSettings({ handlers: { retry: { attempts: 0 } } }), { code: 'ES_DEFINITION', message: /defaults.handlers/ })
     assert.throws(() => toSettings({ handlers: { retry: { backoff: { seconds: 0 } } } }), { code: 'ES_DEFINITION' })
   },
@@ -531,6 +539,7 @@ const durations: Readonly<Record<string, (value: never) => Defaults>> = {
   'defaults.command.groupPatience': (groupPatience) => ({ command: { groupPatience } }),
   'defaults.memory.checkEvery': (checkEvery) => ({ memory: { checkEvery } }),
   'retry.backoff of defaults.handlers': (backoff) => ({ handlers: { retry: { backoff } } }),
+  'retry.maxBackoff of defaults.handlers': (maxBackoff) => ({ handlers: { retry: { maxBackoff } } }),
 }
 const subscriptionDurations: typeof durations = {
   'defaults.subscriptions.lease': (lease) => ({ subscriptions: { lease } }),
@@ -604,7 +613,14 @@ test('the defaults are the documented ones', () => {
     checkMemoryEveryMs: 10_000,
     elevatedAt: 0.7,
     criticalAt: 0.85,
-    retry: { attempts: 5, backoff: { milliseconds: 100 }, whenExhausted: 'dead-letter' },
+    retry: {
+      attempts: 5,
+      backoff: { milliseconds: 100 },
+      maxBackoff: { seconds: 30 },
+      strategy: 'exponential',
+      jitter: true,
+      whenExhausted: 'dead-letter',
+    },
     leaseMs: 10_000,
     checkpointEveryMs: 1000,
     restart: { maxRestarts: 10, withinMs: 60_000 },

@@ -4,7 +4,7 @@ import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import * as conventions from '@opentelemetry/semantic-conventions/incubating'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
-import { projection } from '../../src/index.ts'
+import { eventHandler, projection } from '../../src/index.ts'
 import { testApp } from '../../src/testing/index.ts'
 import { deposit, MoneyDeposited, openAccount, withdraw } from '../domain/bank.ts'
 import { defineCourse, subscribeStudent } from '../domain/courses.ts'
@@ -154,6 +154,38 @@ onEveryStore('a handler that fails leaves an error on the span of each attempt',
   for (const span of [first, second]) {
     assert.deepEqual([span?.parentSpanContext?.spanId, span?.links.map((link) => link.context.spanId)], [cause.spanId, [cause.spanId]])
   }
+  await seen.end()
+})
+
+onEveryStore('a batch of a handler is one span, linked to what has made its events; one that is passed by is counted', async (given) => {
+  const seen = recorded()
+  const together = eventHandler('together', {
+    events: [MoneyDeposited],
+    handleBatch: (events) => {
+      if (events.some(({ data }) => data.amount === 2)) throw new Error('not 2')
+    },
+    onError: () => 'skip',
+  })
+  const app = openFollowed(given, { telemetry: seen.telemetry, handlers: [together] })
+  for (const account of ['a', 'b', 'c', 'd']) await openWithDeposits(app, account, account === 'b' ? 2 : 1)
+  await app.settle()
+  const spans = seen.spans('handle together')
+  assert.deepEqual(saying(spans[0]!, 'dacapo.attempt', 'error.type', 'messaging.batch.message_count'), {
+    kind: SpanKind.CONSUMER,
+    ok: false,
+    'messaging.system.name': 'dacapo',
+    'messaging.operation.name': 'handle',
+    'messaging.operation.type': 'process',
+    'messaging.destination.subscription.name': 'together',
+    'messaging.batch.message_count': 'number',
+    'dacapo.attempt': 'number',
+    'error.type': 'string',
+  })
+  const sizes = spans.map(({ attributes, links }) => [attributes['messaging.batch.message_count'], links.length])
+  assert.deepEqual(sizes[0], [4, 4])
+  assert.ok(sizes.every(([events, links]) => events === links))
+  assert.deepEqual(Object.values(await seen.metric('dacapo.subscription.skipped')), [1])
+  assert.equal(seen.open, 0)
   await seen.end()
 })
 

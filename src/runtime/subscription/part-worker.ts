@@ -4,7 +4,8 @@
  * Invariants:
  * - Nothing is committed but under the lease, and each commit names the position up to which everything is done or parked. So after a
  *   crash, or a takeover, exactly what is behind that position is handled again.
- * - Only this loop writes the position, one commit after the other: it never goes back.
+ * - Only this loop writes the position, one commit after the other: it never goes back, except to where a consumer that keeps something
+ *   outside of the store has lost it.
  * - An event whose handling failed is parked in the commit that passes it by, and so is every later one of its key.
  *
  * One loop and one position: whoever takes, handles, retries and commits has to know where the others are, so the file is long.
@@ -23,9 +24,9 @@ import { decoded, keyOf, positionOf, sameEvent, wholeEvents } from './deliveries
 import type { LogFeed } from './log-feed.ts'
 import type { PartState } from './membership.ts'
 import { type Parked, parkedKind, toParked, toRecord } from './parked.ts'
-import { type Change, Exhausted, makeParking, withoutFirst } from './parking.ts'
+import { type Change, Exhausted, makeParking, type Parkings, withoutFirst } from './parking.ts'
 import { isIn, slotOf, slotsOf } from './slots.ts'
-import type { Batch, Delivery, Gathered, Subscription } from './subscription.ts'
+import type { Batch, Delivery, Failed, Gathered, Subscription, Verdict } from './subscription.ts'
 
 /** What a worker needs of its engine. */
 export interface WorkerContext {
@@ -41,6 +42,8 @@ export interface WorkerContext {
   readonly moved: (worker: PartWorker) => void
   /** Told when something is parked, tried again, or done after all. */
   readonly parked: (worker: PartWorker, parked: Parked, before: Parked) => void
+  /** Told when an event that has failed was passed by. */
+  readonly skipped: (worker: PartWorker, delivery: Delivery, failure: unknown) => void
   /** Told when something is parked that may belong to another part of the same subscription. */
   readonly handedOn: (subscription: Subscription) => void
   readonly failed: (worker: PartWorker, error: unknown) => void
@@ -85,6 +88,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   const slots = slotsOf(part)
   const stopping = new AbortController()
   const consumer = subscription.consumer({
+    part,
     slots,
     stopping: stopping.signal,
     commit: (gathered) => commit({ ...gathered, steps: [lease] }),
@@ -151,8 +155,19 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     seen = part.position
     ahead = (fromJson(part.state) as PartState).ahead ?? {}
     unwrittenSince = undefined
+    const kept = await consumer.kept?.()
+    if (kept !== undefined && kept < position) await goBack(kept)
     await lookAgain()
     become('working')
+  }
+
+  /** Begins again where everything is still there that was done. */
+  async function goBack(to: number): Promise<void> {
+    await commit({ steps: [{ ...lease, position: to, state: '{}' }] })
+    tell?.({ signal: 'read-model.behind', projection: name, part, position, checkpoint: to })
+    position = to
+    seen = to
+    ahead = {}
   }
 
   async function lookAgain(): Promise<void> {
@@ -235,6 +250,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     const startedAt = clock.now()
     const batch = await consumer.begin(deliveries.filter((one) => !one.unreadable && !parking.find(keyOf(one))))
     const parkings = parking.collect()
+    const skipped: Skipped[] = []
     let count = 0
     let succeeded = 0
     let exhausted: unknown
@@ -250,7 +266,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
           if (failure === interrupted) break
           if (failure) {
             tellFailure(delivery, failure.error)
-            parkings.failed(delivery, failure.error)
+            skipped.push(...parkOrSkip(parkings, delivery, failure.error))
           } else {
             tellFolded(delivery)
             succeeded++
@@ -270,6 +286,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     const refusal = await commitBatch(batch, to, () => parkings.changes())
     if (!refusal) {
       tellStep(done, to, startedAt)
+      tellSkipped(skipped)
       handled += succeeded
       together = Math.min(mostTogether, together * 2)
     } else if (wholeEvents(done, 0, 1).length < count) {
@@ -284,14 +301,32 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
 
   async function parkAll(deliveries: readonly Delivery[], to: number, failure: unknown): Promise<void> {
     const parkings = parking.collect()
+    const skipped: Skipped[] = []
     for (const delivery of deliveries) {
       if (parkings.blocks(keyOf(delivery))) parkings.wait(delivery)
       else {
         tellFailure(delivery, failure)
-        parkings.failed(delivery, failure)
+        skipped.push(...parkOrSkip(parkings, delivery, failure))
       }
     }
     await step(to, {}, () => parkings.changes())
+    tellSkipped(skipped)
+  }
+
+  /** Returns a delivery that is passed by, to be told of when that is committed. @throws Exhausted */
+  function parkOrSkip(parkings: Parkings, delivery: Delivery, failure: unknown): readonly Skipped[] {
+    const verdict = verdictOn(delivery, failure)
+    if (verdict === 'skip') return [{ delivery, failure }]
+    parkings.failed(delivery, failure, verdict)
+    return []
+  }
+
+  function verdictOn(delivery: Delivery, failure: unknown): Verdict {
+    return (delivery.unreadable ? undefined : subscription.persistence.judge?.(failure, delivery)) ?? 'retry'
+  }
+
+  function tellSkipped(skipped: readonly Skipped[]): void {
+    for (const { delivery, failure } of skipped) context.skipped(worker, delivery, failure)
   }
 
   /** Of projections; handlers and processes do it themselves, one event at a time. */
@@ -338,6 +373,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   /** Commits a batch with its step. Returns why not, when that is the fault of its events. */
   async function commitBatch(batch: Batch, to: number, changes: () => readonly Change[]): Promise<Failed | undefined> {
     let gathered: Gathered
+    const failed = await batch.finish?.(to)
+    if (failed && stopping.signal.aborted) throw failed.error // it was cut short
+    if (failed) return failed
     try {
       gathered = batch.gathered()
     } catch (failure) {
@@ -393,8 +431,11 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (failure === interrupted) return false
     if (failure) {
       tellFailure(delivery, failure.error)
-      await step(position, {}, [{ known, next: parking.afterFailure(known, failure.error) }])
-      return false
+      const verdict = verdictOn(delivery, failure.error)
+      const isSkipped = verdict === 'skip'
+      await step(position, {}, [{ known, next: isSkipped ? next : parking.afterFailure(known, failure.error, verdict) }])
+      if (isSkipped) tellSkipped([{ delivery, failure: failure.error }])
+      return isSkipped
     }
     tellFolded(delivery)
     handled++
@@ -426,6 +467,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
 
   /** Commits, and only then remembers. Changes that are worked out on demand are so again when somebody else was faster. */
   async function step(to: number, gathered: Gathered, changes: readonly Change[] | (() => readonly Change[])): Promise<void> {
+    if (to > position) await consumer.reached?.(to)
     for (let attempt = 1; ; attempt++) {
       const some = typeof changes === 'function' ? changes() : changes
       const records = [...(gathered.records ?? []), ...some.map(({ known, next }) => toRecord(known, next))]
@@ -495,8 +537,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   return worker
 }
 
-interface Failed {
-  readonly error: unknown
+/** A delivery that has failed and is passed by. */
+interface Skipped {
+  readonly delivery: Delivery
+  readonly failure: unknown
 }
 
 /** It was cut short by the end of the work, and is done again by whoever is next. */

@@ -1,8 +1,9 @@
 /** What observers are told of parts, and of events that could not be handled. */
 import type { Signals } from '../../core/observer.ts'
 import type { Engine } from '../engine.ts'
-import type { Parked } from './parked.ts'
+import { type Parked, toFailure } from './parked.ts'
 import type { PartWorker } from './part-worker.ts'
+import type { Delivery } from './subscription.ts'
 
 type OfPart = Pick<Signals['subscription.start'], 'kind' | 'name' | 'part'>
 
@@ -26,4 +27,10 @@ export function tellParked(tell: Engine['tell'], part: OfPart, parked: Parked, b
   const failed = { ...part, tenant, key, position: positions[0] as number, attempts, error }
   if (dueAt === null) tell({ signal: 'handler.dead-letter', ...failed })
   else tell({ signal: 'handler.retry', ...failed, dueAt })
+}
+
+/** An event has failed, and was passed by: its handler has said so. */
+export function tellSkip(tell: Engine['tell'], part: OfPart, { event, key, attempt }: Delivery, failure: unknown): void {
+  const { tenant, position } = event
+  tell?.({ signal: 'handler.skip', ...part, tenant, key, position, attempts: attempt, error: toFailure(failure) })
 }

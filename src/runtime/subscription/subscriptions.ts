@@ -7,7 +7,7 @@ import { makeLogFeed } from './log-feed.ts'
 import { makeMembership } from './membership.ts'
 import { type PartWorker, startPartWorker, type WorkerContext } from './part-worker.ts'
 import { progressOf } from './progress.ts'
-import { partOf, tellEnd, tellParked } from './signals.ts'
+import { partOf, tellEnd, tellParked, tellSkip } from './signals.ts'
 
 /** The engine, while it runs. */
 export interface Subscriptions {
@@ -52,6 +52,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       else progress.set(subscription, part, worker)
     },
     parked: (worker, parked, before) => tellParked(tell, partOf(worker), parked, before),
+    skipped: (worker, delivery, failure) => tellSkip(tell, partOf(worker), delivery, failure),
     handedOn: (subscription) => pokeAll((worker) => worker.subscription === subscription),
     failed: (worker, error) => report(`${worker.subscription.name} failed`, error),
   }
