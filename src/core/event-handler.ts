@@ -8,6 +8,7 @@ import type { Receipt } from './outcome.ts'
 import { assertPartitions, assertPartName } from './projection.ts'
 import type { RecordedEvent } from './recorded-event.ts'
 import type { Rejection } from './rejection.ts'
+import { assertStartFrom, type StartFrom } from './start-from.ts'
 
 /** How often a failing event is tried, and what then. */
 export interface RetryPolicy {
@@ -49,6 +50,7 @@ export interface EventHandler<N extends string = string> {
   readonly events: readonly AnyEventType[]
   readonly retry: RetryPolicy
   readonly partitions?: number
+  readonly startFrom?: StartFrom
   readonly handle: (event: any, context: HandlerContext) => MaybePromise<void>
 }
 
@@ -67,6 +69,8 @@ export function eventHandler<const N extends string, ET extends AnyEventType>(
     readonly retry?: RetryPolicy
     /** How many streams can be handled at the same time, by one process or by several; 1–64, default 1. */
     readonly partitions?: number
+    /** Where it begins when it was never started before; later it goes on where it was. Default `'beginning'`. */
+    readonly startFrom?: StartFrom
     readonly handle: (event: RecordedEvent<EventOf<ET>>, context: HandlerContext) => MaybePromise<void>
   },
 ): EventHandler<N> {
@@ -75,6 +79,7 @@ export function eventHandler<const N extends string, ET extends AnyEventType>(
   if (typeof definition.handle !== 'function') throw new DefinitionError(`Event handler ${name} needs handle: (event) => ….`)
   assertRetry(definition.retry ?? {}, `event handler ${name}`)
   assertPartitions(`Event handler ${name}`, definition.partitions)
+  assertStartFrom(`Event handler ${name}`, definition.startFrom)
   return { kind: 'handler', name, retry: {}, ...definition } as never
 }
 

@@ -4,6 +4,7 @@ import { DefinitionError } from './errors.ts'
 import type { AnyEventType, ByType, DomainEvent, EventOf } from './event.ts'
 import type { AnyEvolvers, Narrow } from './fold.ts'
 import type { DecidedEvent, RecordedEvent } from './recorded-event.ts'
+import { assertStartFrom, type StartFrom } from './start-from.ts'
 
 /** `transactional`: in the append's own transaction. `async`: by a subscription, exactly once. */
 export type Consistency = 'transactional' | 'async'
@@ -34,6 +35,7 @@ export interface Projection<N extends string = string, V = unknown, C extends Co
   readonly indexes?: Readonly<Record<string, IndexType>>
   readonly version?: number
   readonly partitions?: number
+  readonly startFrom?: StartFrom
   readonly '~types'?: { readonly view: V; readonly indexes: X }
 }
 
@@ -90,6 +92,8 @@ export function projection<
     readonly version?: number
     /** Async only: in how many parts it can be worked on at the same time, by one process or by several; 1–64, default 1. */
     readonly partitions?: number
+    /** Async only: where it begins when it was never started before. Default `'beginning'`; anywhere else the view has a part of the story. */
+    readonly startFrom?: StartFrom
   },
 ): Projection<N, V, C, X> {
   assertPartName('Projection', name)
@@ -102,7 +106,9 @@ export function projection<
     if (type !== 'text' && type !== 'number') throw new DefinitionError(`Projection ${name}: index ${field} must be 'text' or 'number'.`)
   }
   assertPartitions(`Projection ${name}`, definition.partitions)
-  if (definition.partitions && definition.consistency !== 'async') throw new DefinitionError(`Projection ${name}: partitions need 'async'.`)
+  assertStartFrom(`Projection ${name}`, definition.startFrom)
+  if ((definition.partitions || definition.startFrom) && definition.consistency !== 'async')
+    throw new DefinitionError(`Projection ${name}: partitions and startFrom need 'async'.`)
   return { kind: 'projection', name, ...definition } as never
 }
 

@@ -2,6 +2,7 @@
 import { toMs } from '../../core/duration.ts'
 import type { AnyEventHandler } from '../../core/event-handler.ts'
 import type { Consistency } from '../../core/projection.ts'
+import type { StartFrom } from '../../core/start-from.ts'
 import type { Engine } from '../engine.ts'
 import { processConsumer, type SendFor } from '../process/process-consumer.ts'
 import { jitteredMs } from '../timeout.ts'
@@ -67,9 +68,15 @@ function followerOf(
     name,
     events,
     partitions = 1,
-  }: { readonly name: string; readonly events: readonly { readonly type: string }[]; readonly partitions?: number },
+    startFrom = 'beginning',
+  }: {
+    readonly name: string
+    readonly events: readonly { readonly type: string }[]
+    readonly partitions?: number
+    readonly startFrom?: StartFrom
+  },
 ): Follower {
-  return { id: subscriptionId(kind, name), kind, name, types: new Set(events.map(({ type }) => type)), partitions }
+  return { id: subscriptionId(kind, name), kind, name, types: new Set(events.map(({ type }) => type)), partitions, startFrom }
 }
 
 /** Pauses double from the policy's backoff up to 30 seconds, half of each by chance. */

@@ -26,6 +26,10 @@ export interface MembershipOptions {
   readonly leaseMs: number
   /** Where a subscription begins that was never there before. */
   readonly startAt: (subscription: Subscription) => Promise<number>
+  /** Told before parts are taken: whatever must be known of them can be read then. */
+  readonly prepare: () => Promise<void>
+  /** Told of parts that nobody works on, before they are divided otherwise: what is left to be done to them is done now. Returns whether there was anything. */
+  readonly beforeDividing: (subscription: Subscription, parts: readonly SubscriptionPart[]) => Promise<boolean>
   readonly acquired: (subscription: Subscription, lease: Lease) => void
   /** Resolves when nothing is done for the part any more. */
   readonly given: (lease: Lease, isLost: boolean) => Promise<void>
@@ -47,7 +51,7 @@ export interface Membership {
 }
 
 export function makeMembership(options: MembershipOptions): Membership {
-  const { work, clock, owner, subscriptions, leaseMs, startAt, acquired, given, failed, looked } = options
+  const { work, clock, owner, subscriptions, leaseMs, startAt, prepare, beforeDividing, acquired, given, failed, looked } = options
   const wanted = new Map(subscriptions.map((subscription) => [subscription.id, subscription]))
   const about = JSON.stringify({ ...options.about, subscriptions: [...wanted.keys()] })
   const held = new Map<string, Lease>()
@@ -77,6 +81,7 @@ export function makeMembership(options: MembershipOptions): Membership {
     const owners = await work.beat(owner, about)
     const living = alive(owners)
     for (const one of owners) if (!living.has(one.owner)) await work.leave(one.owner)
+    await prepare()
     const parts = await divideAll(await work.parts(), living)
     const own = parts.filter((part) => wanted.has(part.subscription))
     for (const lease of held.values()) if (!own.some((part) => sameLease(part, lease))) giveUp(lease, 'lost')
@@ -103,6 +108,7 @@ export function makeMembership(options: MembershipOptions): Membership {
       const there = parts.filter((part) => part.subscription === subscription.id)
       const isFree = there.every((part) => part.owner === null || !living.has(part.owner))
       if (there.length === subscription.partitions || !isFree) continue
+      if (await beforeDividing(subscription, there)) return divideAll(await work.parts(), living)
       const start = there.length === 0 ? await startAt(subscription) : 0
       isDivided = true
       await work.divide(subscription.id, there.map(leaseOf), redivided(there, subscription.partitions, start))
@@ -159,7 +165,7 @@ export function makeMembership(options: MembershipOptions): Membership {
 }
 
 /**
- * The parts of a subscription that is divided otherwise from now on. Slots may be at different positions: a new part begins at the
+ * The parts of a subscription that is divided for the first time, or otherwise from now on. Slots may be at different positions: a new part begins at the
  * lowest, and knows which of its slots are further.
  */
 function redivided(
@@ -168,6 +174,11 @@ function redivided(
   start: number,
 ): readonly Pick<SubscriptionPart, 'part' | 'position' | 'state'>[] {
   const positions = Array.from({ length: slotCount }, () => start)
+  const states = parts.map(({ state }) => JSON.parse(state) as PartState)
+  const known: PartState = {
+    ...(parts.length > 0 ? states[0] : start > 0 ? { start } : {}),
+    ...(states.some(({ rewound }) => rewound) ? { rewound: Math.min(...states.map(({ rewound = 0 }) => rewound)) } : {}),
+  }
   for (const { part, position, state } of parts) {
     const { from, to } = slotsOf(part)
     const { ahead = {} } = JSON.parse(state) as PartState
@@ -178,7 +189,8 @@ function redivided(
     const position = Math.min(...positions.slice(from, to + 1))
     const ahead: Record<number, number> = {}
     for (let slot = from; slot <= to; slot++) if ((positions[slot] as number) > position) ahead[slot] = positions[slot] as number
-    const state: PartState = Object.keys(ahead).length > 0 ? { ahead } : {}
+    const { ahead: _, ...others } = known
+    const state: PartState = Object.keys(ahead).length > 0 ? { ...others, ahead } : others
     return { part, position, state: JSON.stringify(state) }
   })
 }
@@ -187,6 +199,10 @@ function redivided(
 export interface PartState {
   /** Slots that are further than the part, from a time when they were in another one. */
   readonly ahead?: Readonly<Record<number, number>>
+  /** Where the subscription began when it was new; absent: before the first event. */
+  readonly start?: number
+  /** The number of the last rewind that it has made. */
+  readonly rewound?: number
 }
 
 function toWorker({ owner, about }: WorkOwner): Worker {
