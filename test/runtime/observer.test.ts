@@ -118,6 +118,9 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   const lost = (await store.work.parts()).filter(({ subscription }) => subscription === 'handler:listener')
   await store.work.acquire('somebody else', lost)
   await ringAs('d', 'for nobody')
+  await app.subscriptions.pause('echo')
+  await app.subscriptions.resume('echo')
+  await app.subscriptions.rewind('impatient', 'beginning')
   await app.stop({ keepStore: true })
 }
 
@@ -200,6 +203,9 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'subscription.stop': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
   'subscription.restart': { kind: String, name: String, part: '0/1', error: Error },
   'subscription.failed': { kind: 'handler', name: 'impatient', part: '0/1', error: Error },
+  'subscription.pause': { kind: 'process', name: 'echo', part: '0/1' },
+  'subscription.resume': { kind: 'process', name: 'echo', part: '0/1' },
+  'subscription.rewind': { kind: 'handler', name: 'impatient', part: '0/1', from: Number, to: 0 },
   'lease.lost': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
   'handler.event.start': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1 },
   'handler.event.stop': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1, durationMs: 0 },
