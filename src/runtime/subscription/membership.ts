@@ -105,10 +105,11 @@ export function makeMembership(options: MembershipOptions): Membership {
   async function divideAll(parts: readonly SubscriptionPart[], living: ReadonlySet<string>): Promise<readonly SubscriptionPart[]> {
     let isDivided = false
     for (const subscription of subscriptions) {
-      const there = parts.filter((part) => part.subscription === subscription.id)
-      const isFree = there.every((part) => part.owner === null || !living.has(part.owner))
-      if (there.length === subscription.partitions || !isFree) continue
-      if (await beforeDividing(subscription, there)) return divideAll(await work.parts(), living)
+      let there = parts.filter((part) => part.subscription === subscription.id)
+      const isFree = (part: SubscriptionPart) => part.owner === null || !living.has(part.owner)
+      if (there.length === subscription.partitions || !there.every(isFree)) continue
+      if (await beforeDividing(subscription, there)) there = [...(await work.parts(subscription.id))]
+      if (!there.every(isFree)) continue
       const start = there.length === 0 ? await startAt(subscription) : 0
       isDivided = true
       await work.divide(subscription.id, there.map(leaseOf), redivided(there, subscription.partitions, start))
