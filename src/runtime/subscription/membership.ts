@@ -81,8 +81,8 @@ export function makeMembership(options: MembershipOptions): Membership {
     const owners = await work.beat(owner, about)
     const living = alive(owners)
     for (const one of owners) if (!living.has(one.owner)) await work.leave(one.owner)
-    await prepare()
-    const parts = await divideAll(await work.parts(), living)
+    const [there] = await Promise.all([work.parts(), prepare()])
+    const parts = await divideAll(there, living)
     const own = parts.filter((part) => wanted.has(part.subscription))
     for (const lease of held.values()) if (!own.some((part) => sameLease(part, lease))) giveUp(lease, 'lost')
     const shares = shareOut(parts, owners.filter((one) => living.has(one.owner)).map(toWorker))
@@ -143,7 +143,7 @@ export function makeMembership(options: MembershipOptions): Membership {
       .then(() => (left ? undefined : lookOnce()))
       .catch(failed)
       .then(() => {
-        if (!left) cancel = clock.after(leaseMs / 3, () => void look(), true) // a process that follows the log is not at its end
+        if (!left) cancel = clock.after(Math.ceil(leaseMs / 3), () => void look(), true) // a process that follows the log is not at its end
       })
     return looking
   }
@@ -176,10 +176,9 @@ function redivided(
 ): readonly Pick<SubscriptionPart, 'part' | 'position' | 'state'>[] {
   const positions = Array.from({ length: slotCount }, () => start)
   const states = parts.map(({ state }) => JSON.parse(state) as PartState)
-  const known: PartState = {
-    ...(parts.length > 0 ? states[0] : start > 0 ? { start } : {}),
-    ...(states.some(({ rewound }) => rewound) ? { rewound: Math.min(...states.map(({ rewound = 0 }) => rewound)) } : {}),
-  }
+  const began = parts.length > 0 ? Math.max(...states.map((state) => state.start ?? 0)) : start
+  const rewound = Math.min(...states.map((state) => state.rewound ?? 0), Number.MAX_SAFE_INTEGER)
+  const known: PartState = { ...(began > 0 ? { start: began } : {}), ...(parts.length > 0 && rewound > 0 ? { rewound } : {}) }
   for (const { part, position, state } of parts) {
     const { from, to } = slotsOf(part)
     const { ahead = {} } = JSON.parse(state) as PartState
@@ -190,8 +189,7 @@ function redivided(
     const position = Math.min(...positions.slice(from, to + 1))
     const ahead: Record<number, number> = {}
     for (let slot = from; slot <= to; slot++) if ((positions[slot] as number) > position) ahead[slot] = positions[slot] as number
-    const { ahead: _, ...others } = known
-    const state: PartState = Object.keys(ahead).length > 0 ? { ...others, ahead } : others
+    const state: PartState = { ...known, ...(Object.keys(ahead).length > 0 ? { ahead } : {}) }
     return { part, position, state: JSON.stringify(state) }
   })
 }

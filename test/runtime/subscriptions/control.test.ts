@@ -100,6 +100,29 @@ onEveryStore('pausing resolves when what is being handled has ended, and what it
   assert.deepEqual(seen, [1, 2, 3])
 })
 
+onEveryStore(
+  'a handler that heeds the signal is cut short by a pause, which is no failure, and is given the event again',
+  async (given) => {
+    const begun = moment()
+    const attempts: number[] = []
+    const slow = onDeposits('slow', async (_, __, { attempt, signal }) => {
+      attempts.push(attempt)
+      begun.resolve()
+      if (attempts.length === 1) await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('cut short'))))
+    })
+    const app = openFollowed(given, { handlers: [slow] })
+    await app.start()
+    await appendDeposits(given.store, 1)
+    await begun.promise
+    await app.subscriptions.pause('slow')
+    const paused = await stateOf(app, 'slow')
+    assert.deepEqual([paused?.position, paused?.parked], [0, { retrying: 0, dead: 0 }])
+    await app.subscriptions.resume('slow')
+    await app.settle()
+    assert.deepEqual([attempts, (await stateOf(app, 'slow'))?.position], [[1, 1], 1])
+  },
+)
+
 onEveryStore('pausing a handler that does not end says so in time, and it is paused as soon as it has ended', async (given) => {
   const [begun, opened] = [moment(), moment()]
   const hanging = onDeposits('hanging', async () => {

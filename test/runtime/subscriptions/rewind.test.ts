@@ -268,6 +268,30 @@ onEveryStore('who cannot be rewound says so, and what to do instead', async (giv
   )
 })
 
+onEveryStore('a process manager is brought back to the end of the log when it is further, and to nowhere else', async (given) => {
+  const make = () => openFollowed(given, { processes: [transferMoney] })
+  await appendDeposits(given.store, 2)
+  const first = make()
+  await first.settle()
+  await first.stop({ keepStore: true })
+  const held = await given.store.work.acquire('somebody', await given.store.work.parts('process:transfer-money'))
+  await given.store.work.commit([{ steps: held.map(({ subscription, part, epoch }) => ({ subscription, part, epoch, position: 9 })) }])
+  await given.store.work.release(held)
+  const app = make()
+  await app.settle()
+  assert.deepEqual(
+    (await app.subscriptions.list()).map(({ state, error }) => [state, error?.code]),
+    [['failed', 'ES_CHECKPOINT_AHEAD']],
+  )
+  await assert.rejects(app.subscriptions.rewind('transfer-money', { position: 2 }), { code: 'ES_UNSUPPORTED' })
+  await app.subscriptions.rewind('transfer-money', { position: 3 })
+  await app.settle()
+  assert.deepEqual(
+    (await app.subscriptions.list()).map(({ state, position }) => [state, position]),
+    [['waiting', 2]],
+  )
+})
+
 onStore('sqlite', 'a table projection is not rewound either', async (given) => {
   const amounts = tableProjection('amounts', {
     events: [MoneyDeposited],

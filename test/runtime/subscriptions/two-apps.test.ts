@@ -147,7 +147,7 @@ onEveryStore('an app whose handler hangs keeps its other parts, and shows that i
   await other.start()
   for (let third = 0; third < 12; third++) {
     // Little by little: how long a look takes is not on the clock.
-    for (const before = beats; beats === before; await turns(5)) await given.clock.advance({ milliseconds: 100 })
+    for (const before = beats; beats === before; await turns(20)) await given.clock.advance({ milliseconds: 100 })
   }
   assert.equal((await given.store.work.parts('handler:hanging'))[0]?.owner, holder)
   opened.resolve()

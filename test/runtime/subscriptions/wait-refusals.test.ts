@@ -43,8 +43,9 @@ onEveryStore(
 )
 
 onEveryStore('who waits while it is paused is told so then', async (given) => {
-  const [begun, opened] = [moment(), moment()]
-  const slow = onDeposits('slow', async () => {
+  const [begun, stopped, opened] = [moment(), moment(), moment()]
+  const slow = onDeposits('slow', async (_, __, { signal }) => {
+    signal.addEventListener('abort', () => stopped.resolve())
     begun.resolve()
     await opened.promise
   })
@@ -55,6 +56,7 @@ onEveryStore('who waits while it is paused is told so then', async (given) => {
   await begun.promise
   const refused = assert.rejects(pay(app, 2, [slow]), { code: 'ES_SUBSCRIPTION_PAUSED' })
   const pausing = app.subscriptions.pause('slow')
+  await stopped.promise
   opened.resolve()
   await Promise.all([pausing, refused])
 })
