@@ -53,7 +53,13 @@ export function createApp<
 >(options: AppOptions<S, M, P>): App<CommandNames<M>, ProjectionsIn<P>> {
   const engine = makeEngine(options as never)
   const warm = makeWarmAggregates(engine, options.heap ?? v8Heap)
-  const lifecycle = makeLifecycle(engine, () => warm.stop())
+  const { telemetry } = options
+  const trace = async () => {
+    if (!telemetry) return () => {}
+    const { startTracing } = await import('./tracing.ts')
+    return startTracing(engine, telemetry, warm, () => lifecycle.subscriptions)
+  }
+  const lifecycle: Lifecycle = makeLifecycle(engine, () => warm.stop(), trace)
   return makeApp({ engine, warm, lifecycle, middleware: options.middleware ?? [] }, '') as never
 }
 

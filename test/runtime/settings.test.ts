@@ -445,6 +445,16 @@ const proofs: Readonly<Record<string, Proof>> = {
     assert.ok(one.signals.length > 0)
     assert.deepEqual(one.signals, two.signals)
   },
+  async telemetry(given) {
+    const work: string[] = []
+    const around = ({ kind }: { readonly kind: string }, run: () => unknown) => {
+      work.push(kind)
+      run()
+    }
+    const receipt = await adder(given, { telemetry: { around, carrier: () => ({ thread: 'red' }), here: () => undefined } }).add()
+    assert.deepEqual(work, ['command', 'load', 'append'])
+    assert.equal(receipt.events[0].metadata.thread, 'red')
+  },
   async defaults(given) {
     assert.throws(() => adder(given, { defaults: { command: { attempts: 0 } } }), {
       code: 'ES_DEFINITION',

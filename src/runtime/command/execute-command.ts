@@ -118,7 +118,28 @@ export async function executeCommand(
   )
 }
 
-async function dispatch(
+function dispatch(
+  path: ExecutionPath,
+  command: AnyCommand,
+  input: unknown,
+  asking: Asking,
+  abandoned: AbortSignal | undefined,
+): Promise<Outcome<DomainEvent, Rejection>> {
+  const { engine, tenant } = path
+  const executionId = engine.ids.next()
+  if (!engine.tracing) return dispatchAs(executionId, path, command, input, asking, abandoned)
+  const work = {
+    kind: 'command',
+    tenant,
+    command: command.command,
+    executionId,
+    correlationId: asking?.correlationId ?? executionId,
+  } as const
+  return engine.tracing.around(work, () => dispatchAs(executionId, path, command, input, asking, abandoned))
+}
+
+async function dispatchAs(
+  executionId: string,
   path: ExecutionPath,
   command: AnyCommand,
   input: unknown,
@@ -128,7 +149,6 @@ async function dispatch(
   const { engine, tenant, middleware } = path
   const { counters, tell, clock } = engine
   const name = command.command
-  const executionId = engine.ids.next()
   const startedAt = tell ? clock.now() : 0
   tell?.({ signal: 'dispatch.start', tenant, command: name, executionId, correlationId: asking?.correlationId ?? executionId })
   try {
@@ -143,7 +163,7 @@ async function dispatch(
       metadata: { ...asking.metadata },
       signal: asking.signal,
     }
-    const outcome = await throughMiddleware(middleware, context, async () =>
+    const outcome = await throughMiddleware(engine, middleware, context, async () =>
       toOutcome(await settle(path, await toExecution(engine, command, context, asking, path.trusted ?? false, abandoned))),
     )
     countOutcome(counters, outcome)
@@ -195,7 +215,8 @@ async function toExecution(
   }
   const actor = asker.actor ? await parse(asker.actor, given.actor, `actor of ${name}`) : plainActor(given.actor, name)
   const context = asker.context ? await parse(asker.context, given.context, `context of ${name}`) : given.context
-  const metadataText = toJson({ ...given.metadata, correlationId, causationId, actor, command: name }, `metadata of ${name}`)
+  const carrier = engine.tracing?.carrier()
+  const metadataText = toJson({ ...given.metadata, ...carrier, correlationId, causationId, actor, command: name }, `metadata of ${name}`)
   const expiresAt = engine.clock.now() + engine.settings.keepOutcomeMs
   return {
     id,
@@ -228,6 +249,7 @@ function commandOf(engine: Engine, request: AnyCall | CommandRequest): AnyComman
 }
 
 function throughMiddleware(
+  { tell, clock }: Engine,
   middleware: readonly Middleware[],
   context: MiddlewareContext,
   innermost: () => Promise<Outcome<DomainEvent, Rejection>>,
@@ -236,7 +258,11 @@ function throughMiddleware(
     const layer = middleware[index]
     if (!layer) return innermost
     return async () => {
-      const outcome = await layer(context, at(index + 1))
+      const run = () => layer(context, at(index + 1))
+      // Loaded by those who look.
+      const outcome = await (tell
+        ? (await import('./watch-middleware.ts')).watchLayer(tell, clock, context, index + 1, layer.name, run)
+        : run())
       if (typeof outcome?.ok !== 'boolean') {
         throw new DefinitionError(`Middleware ${layer.name || index + 1} must return the outcome of next(), or one of its own.`)
       }

@@ -36,13 +36,14 @@ import {
   type TimerChanges,
 } from './instance.ts'
 import { tellChange } from './process-signals.ts'
+import { reacting } from './trace-reaction.ts'
 
 /** Sends a command in the name of a process. */
 export type SendFor = (
   process: string,
   tenant: string,
   command: KeptCommand,
-  options: Cause & { readonly idempotencyKey: string; readonly signal: AbortSignal },
+  options: Omit<Cause, 'trace'> & { readonly idempotencyKey: string; readonly signal: AbortSignal },
 ) => Promise<Outcome<DomainEvent, Rejection>>
 
 /** What a process needs of its app. */
@@ -52,6 +53,7 @@ export interface ProcessPorts {
   readonly persistence: Persistence
   readonly send: SendFor
   readonly tell: Engine['tell']
+  readonly tracing: Engine['tracing']
 }
 
 /** The kinds of records. */
@@ -72,7 +74,7 @@ interface Known {
 }
 
 export function processConsumer(process: AnyProcessManager, owner: string, ports: ProcessPorts, context: ConsumerContext): Consumer {
-  const { store, clock, persistence, send, tell } = ports
+  const { store, clock, persistence, send, tell, tracing } = ports
   const { slots, stopping, commit } = context
   const known = new Map<string, Known>()
   /** Those of them that go on by themselves, and when. */
@@ -181,7 +183,10 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
         const id = idOf(delivery.event.tenant, delivery.key)
         const before = touched.get(id)
         const start = before?.known ?? (known.get(id) as Known)
-        const next = onEvent(delivery, before ? before.instance : start.instance)
+        const { event, key } = delivery
+        const instance = before ? before.instance : start.instance
+        const about = { process: process.name, tenant: event.tenant, instance: key, to: { event } }
+        const next = reacting(tracing, about, instance, () => onEvent(delivery, instance))
         if (next) touched.set(id, { known: start, instance: next.instance, timers: together(before?.timers, next.timers) })
       },
       gathered() {
@@ -244,14 +249,22 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
     const again = first.rejections ? `.${first.rejections}` : ''
     const idempotencyKey = `process:${process.name}:${key}:${first.step}${again}`
     try {
-      const outcome = await send(process.name, tenant, first, { ...instance.cause, idempotencyKey, signal: stopping })
+      const { trace: from, ...cause } = instance.cause
+      const sending = () => send(process.name, tenant, first, { ...cause, idempotencyKey, signal: stopping })
+      const about = { process: process.name, tenant, instance: key }
+      const { command } = first
+      const outcome = await (tracing
+        ? tracing.around({ kind: 'send', ...about, command, undo: first.kind === 'undo', from }, sending)
+        : sending())
       const now = clock.now()
       if (outcome.ok) return { instance: afterSent(instance, now, outcome.receipt), timers: noTimers }
       const { rejection } = outcome
       const answer = first.kind === 'undo' ? undefined : process.rejected[first.command]
       if (answer) {
-        const reaction: Reaction = answer({ ...effects, state: instance.state, rejection })
-        return react(process.name, afterRejected(instance, now, rejection.code), reaction, now)
+        return reacting(tracing, { ...about, to: { rejection: rejection.code } }, instance, () => {
+          const reaction: Reaction = answer({ ...effects, state: instance.state, rejection })
+          return react(process.name, afterRejected(instance, now, rejection.code), reaction, now)
+        })
       }
       const error = new Error(`it was rejected (${rejection.code}), and "rejected" has no answer to that`)
       return { instance: rejectedAgain(instance), error }
@@ -319,7 +332,10 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
     try {
       const answer = process.timeouts[name]
       if (!answer) throw new DefinitionError(`Process manager ${process.name} has no timeouts.${name} any more.`)
-      const result = react(process.name, fired, answer({ ...effects, state: instance.state }), now)
+      const about = { process: process.name, tenant: record.tenant, instance: before.key, to: { timer: name } }
+      const result = reacting(tracing, about, instance, () =>
+        react(process.name, fired, answer({ ...effects, state: instance.state }), now),
+      )
       reacted = written(before, result.instance, hasWork(result.instance) ? now : null, result.timers)
       isSetAgain = result.timers.set.some((one) => one.name === name)
     } catch (error) {

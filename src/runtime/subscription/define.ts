@@ -51,7 +51,7 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
     })),
     ...definitions.processes.map((process) => {
       const follower = followerOf('process', process)
-      const ports = { store, clock, persistence: patient, send: calls.send, tell: engine.tell }
+      const ports = { store, clock, persistence: patient, send: calls.send, tell: engine.tell, tracing: engine.tracing }
       const consumer = (context: ConsumerContext) => processConsumer(process, follower.id, ports, context)
       return { ...follower, persistence: patient, consumer }
     }),
