@@ -8,6 +8,7 @@ import type { Receipt } from './outcome.ts'
 import { assertPartitions, assertPartName } from './projection.ts'
 import type { RecordedEvent } from './recorded-event.ts'
 import type { Rejection } from './rejection.ts'
+import { assertStartFrom, type StartFrom } from './start-from.ts'
 import type { TypeProblem } from './type-problem.ts'
 
 /** How often a failing event is tried, after which pauses, and what then. */
@@ -95,6 +96,7 @@ export interface EventHandler<N extends string = string> {
   readonly handleBatch?: (events: readonly any[], context: BatchContext<any>) => unknown
   readonly maxBatch?: number
   readonly onError?: (error: unknown, event: any, failure: { readonly attempt: number }) => FailureDecision | undefined
+  readonly startFrom?: StartFrom
 }
 
 /** Any event handler. */
@@ -133,6 +135,8 @@ export function eventHandler<const N extends string, ET extends AnyEventType, S 
     readonly retry?: RetryPolicy
     /** How many streams can be handled at the same time, by one process or by several; 1–64, default 1. */
     readonly partitions?: number
+    /** Where it begins when it was never started before; later it goes on where it was. Default `'beginning'`. */
+    readonly startFrom?: StartFrom
     readonly init?: (context: InitContext) => MaybePromise<S>
     readonly handle?: (event: RecordedEvent<EventOf<ET>>, context: HandlerContext<NoInfer<S>>) => R
     readonly handleBatch?: WithoutHandle<
@@ -150,7 +154,7 @@ export function eventHandler<const N extends string, ET extends AnyEventType, S 
   },
 ): EventHandler<N> {
   const what = `Event handler ${name}`
-  const { events, handle, handleBatch, maxBatch, retry = {}, partitions, init, onError } = definition
+  const { events, handle, handleBatch, maxBatch, retry = {}, partitions, startFrom, init, onError } = definition
   assertPartName('Event handler', name)
   assertFold(what, { events })
   if ((typeof handle === 'function') === (typeof handleBatch === 'function'))
@@ -162,6 +166,7 @@ export function eventHandler<const N extends string, ET extends AnyEventType, S 
     throw new DefinitionError(`${what}: maxBatch is for handleBatch, and at most ${mostTogether}.`)
   assertRetry(retry, `event handler ${name}`)
   assertPartitions(what, partitions)
+  assertStartFrom(what, startFrom)
   return { kind: 'handler', name, retry: {}, ...definition } as never
 }
 

@@ -119,6 +119,9 @@ export interface Signals {
   'subscription.events': OfPart & { readonly events: number; readonly position: number; readonly durationMs: number }
   'subscription.restart': OfPart & { readonly error: unknown }
   'subscription.failed': OfPart & { readonly error: unknown }
+  'subscription.pause': OfPart
+  'subscription.resume': OfPart
+  'subscription.rewind': OfPart & { readonly from: number; readonly to: number }
   'lease.lost': OfPart & { readonly epoch: number }
   'handler.event.start': OfHandling
   'handler.event.stop': OfHandling & { readonly durationMs: number }
@@ -208,6 +211,9 @@ export const signalNames = [
   'subscription.events',
   'subscription.restart',
   'subscription.failed',
+  'subscription.pause',
+  'subscription.resume',
+  'subscription.rewind',
   'lease.lost',
   'handler.event.start',
   'handler.event.stop',

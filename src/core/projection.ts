@@ -5,6 +5,7 @@ import type { AnyEventType, ByType, DomainEvent, EventOf } from './event.ts'
 import type { AnyEvolvers, Narrow } from './fold.ts'
 import type { ReadModel } from './read-model.ts'
 import type { DecidedEvent, RecordedEvent } from './recorded-event.ts'
+import { assertStartFrom, type StartFrom } from './start-from.ts'
 import type { TypeProblem } from './type-problem.ts'
 
 /** `transactional`: in the append's own transaction. `async`: by a subscription, exactly once. */
@@ -37,6 +38,7 @@ export interface Projection<N extends string = string, V = unknown, C extends Co
   readonly version?: number
   readonly partitions?: number
   readonly readModel?: ReadModel
+  readonly startFrom?: StartFrom
   readonly '~types'?: { readonly view: V; readonly indexes: X }
 }
 
@@ -95,6 +97,8 @@ export function projection<
     readonly partitions?: number
     /** Async only: keeps the rows somewhere else than in the store. `list` and `indexes` are not there then: ask the model itself. */
     readonly readModel?: C extends 'async' ? ReadModel : TypeProblem<'A read model is filled after the commit: make the projection async.'>
+    /** Async only: where it begins when it was never started before. Default `'beginning'`; anywhere else the view has a part of the story. */
+    readonly startFrom?: StartFrom
   },
 ): Projection<N, V, C, X> {
   assertPartName('Projection', name)
@@ -108,7 +112,9 @@ export function projection<
   }
   assertPartitions(`Projection ${name}`, definition.partitions)
   if (definition.readModel !== undefined) assertReadModel(`Projection ${name}`, definition)
-  if (definition.partitions && definition.consistency !== 'async') throw new DefinitionError(`Projection ${name}: partitions need 'async'.`)
+  assertStartFrom(`Projection ${name}`, definition.startFrom)
+  if ((definition.partitions || definition.startFrom) && definition.consistency !== 'async')
+    throw new DefinitionError(`Projection ${name}: partitions and startFrom need 'async'.`)
   return { kind: 'projection', name, ...definition } as never
 }
 

@@ -27,7 +27,7 @@ import type { HeapProbe } from './state/memory-pressure.ts'
 import type { Snapshots } from './state/snapshots.ts'
 import type { AggregateStatistics, AppStatistics } from './statistics.ts'
 import type { DeadLetters } from './subscription/dead-letters.ts'
-import type { SubscriptionStatistics } from './subscription/subscription-statistics.ts'
+import type { SubscriptionCalls } from './subscription/operate.ts'
 import type { ViewReader } from './view/view-reader.ts'
 
 /** `unknown` unless the compiler knows that the store cannot run the projection; then a type whose text is the reason. */
@@ -132,10 +132,8 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   /** The same app in an isolated world: streams, views, keys. `''` is the default one. */
   forTenant(tenant: string): App<N, P>
   readonly tenant: string
-  readonly subscriptions: {
-    /** How far each async projection, handler and process is, in whichever process it runs. */
-    list(): Promise<readonly SubscriptionStatistics[]>
-  }
+  /** Async projections, handlers and processes: how far they are, and what they are to do. */
+  readonly subscriptions: SubscriptionCalls
   /** Events that could not be handled. */
   readonly deadLetters: DeadLetters
   stats(): Promise<AppStatistics>

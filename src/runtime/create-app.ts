@@ -34,8 +34,9 @@ import { snapshotsOf } from './state/snapshots.ts'
 import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates.ts'
 import { aggregateStatistics, appStatistics } from './statistics.ts'
 import type { DeadLetters } from './subscription/dead-letters.ts'
+import type { SubscriptionCalls } from './subscription/operate.ts'
 import { makeViewReader } from './view/view-reader.ts'
-import { waitAfter } from './wait-after.ts'
+import { waitAfter, waitBefore } from './wait-after.ts'
 
 /**
  * Makes an app. Nothing is opened and nothing runs before its first use.
@@ -76,6 +77,7 @@ function makeApp(parts: Parts, tenant: string) {
   const path = executionPath(parts, tenant)
   const forAttempt = { ...path, during: <T>(call: () => Promise<T>) => during('attempt', call) }
   const patiently = async (way: ExecutionPath, request: CommandRequest, asking: any) => {
+    if (asking?.waitFor?.length) await waitBefore(engine, asking.waitFor)
     const outcome = await executeCommand(way, request, asking)
     if (outcome.ok) await waitAfter(engine, request.command, outcome.receipt, asking)
     return outcome
@@ -118,14 +120,14 @@ function makeApp(parts: Parts, tenant: string) {
       assertTenant(id)
       return makeApp(parts, id)
     },
-    subscriptions: {
-      list: () =>
-        during('subscriptions.list', async () => {
-          const { subscriptionStatistics } = await import('./subscription/subscription-statistics.ts')
-          return subscriptionStatistics(engine, lifecycle.subscriptions)
-        }),
-    },
-    deadLetters: deadLettersIn(parts, tenant),
+    subscriptions: loadedLater<SubscriptionCalls>(lifecycle, 'subscriptions', ['list', 'pause', 'resume', 'rewind'], async () => {
+      const { subscriptionCalls } = await import('./subscription/operate.ts')
+      return subscriptionCalls(engine, () => lifecycle.subscriptions)
+    }),
+    deadLetters: loadedLater<DeadLetters>(lifecycle, 'deadLetters', ['list', 'get', 'retry', 'edit', 'discard'], async () => {
+      const { deadLettersOf } = await import('./subscription/dead-letters.ts')
+      return deadLettersOf(engine, tenant, (subscription) => lifecycle.subscriptions?.poke(subscription))
+    }),
     stats: (aggregate?: AnyAggregate, id?: string) =>
       during('stats', async () =>
         aggregate ? aggregateStatistics(engine, warm, tenant, aggregate, id as string) : appStatistics(engine, warm),
@@ -140,17 +142,12 @@ function makeApp(parts: Parts, tenant: string) {
   }
 }
 
-/** What is called loads them: an app without dead letters has no need of them. */
-function deadLettersIn({ engine, lifecycle }: Parts, tenant: string): DeadLetters {
-  const through = <T>(what: string, call: (letters: DeadLetters) => Promise<T>) =>
-    lifecycle.during(`deadLetters.${what}`, async () => {
-      const { deadLettersOf } = await import('./subscription/dead-letters.ts')
-      return call(deadLettersOf(engine, tenant, (subscription) => lifecycle.subscriptions?.poke(subscription)))
-    })
-  const calls = ['list', 'get', 'retry', 'edit', 'discard'] as const
+/** Calls whose code is loaded when one of them is made: an app that makes none has no need of it. */
+function loadedLater<T>({ during }: Lifecycle, what: string, names: readonly (keyof T & string)[], load: () => Promise<T>): T {
+  const call = (name: keyof T, given: readonly unknown[]) => load().then((calls) => (calls[name] as any)(...given))
   return Object.fromEntries(
-    calls.map((call) => [call, (...given: readonly unknown[]) => through(call, (letters) => (letters[call] as any)(...given))]),
-  ) as unknown as DeadLetters
+    names.map((name) => [name, (...given: readonly unknown[]) => during(`${what}.${name}`, () => call(name, given))]),
+  ) as unknown as T
 }
 
 /** What a handler executes because of an event: in its tenant, with its correlation, and with the event as the cause. */

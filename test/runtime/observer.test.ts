@@ -138,6 +138,9 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   const lost = (await store.work.parts()).filter(({ subscription }) => subscription === 'handler:listener')
   await store.work.acquire('somebody else', lost)
   await ringAs('d', 'for nobody')
+  await app.subscriptions.pause('echo')
+  await app.subscriptions.resume('echo')
+  await app.subscriptions.rewind('impatient', 'beginning')
   await app.stop({ keepStore: true })
   const later = tend(testApp({ commands: [ring], projections: [echoes], store, clock, observer }))
   await later.settle()
@@ -242,6 +245,9 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'subscription.events': { kind: String, name: String, part: '0/1', events: 1, position: Number, durationMs: 0 },
   'subscription.restart': { kind: String, name: String, part: '0/1', error: Error },
   'subscription.failed': { kind: 'handler', name: 'impatient', part: '0/1', error: Error },
+  'subscription.pause': { kind: 'process', name: 'echo', part: '0/1' },
+  'subscription.resume': { kind: 'process', name: 'echo', part: '0/1' },
+  'subscription.rewind': { kind: 'handler', name: 'impatient', part: '0/1', from: Number, to: 0 },
   'lease.lost': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
   'handler.event.start': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1, batch: 1 },
   'handler.event.stop': {

@@ -1,5 +1,6 @@
 /** From the definitions of an app to its subscriptions. */
 import type { Consistency } from '../../core/projection.ts'
+import type { StartFrom } from '../../core/start-from.ts'
 import type { Engine } from '../engine.ts'
 import { processConsumer, type SendFor } from '../process/process-consumer.ts'
 import { type CallsFor, handlerConsumer } from './handler-consumer.ts'
@@ -67,7 +68,13 @@ function followerOf(
     name,
     events,
     partitions = 1,
-  }: { readonly name: string; readonly events: readonly { readonly type: string }[]; readonly partitions?: number },
+    startFrom = 'beginning',
+  }: {
+    readonly name: string
+    readonly events: readonly { readonly type: string }[]
+    readonly partitions?: number
+    readonly startFrom?: StartFrom
+  },
 ): Follower {
-  return { id: subscriptionId(kind, name), kind, name, types: new Set(events.map(({ type }) => type)), partitions }
+  return { id: subscriptionId(kind, name), kind, name, types: new Set(events.map(({ type }) => type)), partitions, startFrom }
 }

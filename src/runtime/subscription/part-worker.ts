@@ -5,13 +5,13 @@
  * - Nothing is committed but under the lease, and each commit names the position up to which everything is done or parked. So after a
  *   crash, or a takeover, exactly what is behind that position is handled again.
  * - Only this loop writes the position, one commit after the other: it never goes back, except to where a consumer that keeps something
- *   outside of the store has lost it.
+ *   outside of the store has lost it. (A rewind is made while no loop runs.)
  * - An event whose handling failed is parked in the commit that passes it by, and so is every later one of its key.
  *
  * One loop and one position: whoever takes, handles, retries and commits has to know where the others are, so the file is long.
  */
 import type { Clock } from '../../core/clock.ts'
-import { DacapoError, LeaseLostError, RecordConflictError, StoreUnavailableError } from '../../core/errors.ts'
+import { CheckpointAheadError, DacapoError, LeaseLostError, RecordConflictError, StoreUnavailableError } from '../../core/errors.ts'
 import type { EventTypes } from '../../core/event-codec.ts'
 import type { EventStore } from '../../core/event-store.ts'
 import { fromJson } from '../../core/json.ts'
@@ -47,6 +47,8 @@ export interface WorkerContext {
   /** Told when something is parked that may belong to another part of the same subscription. */
   readonly handedOn: (subscription: Subscription) => void
   readonly failed: (worker: PartWorker, error: unknown) => void
+  /** Runs what an event leads to in the name of the part, which is held up meanwhile. */
+  readonly inside: <T>(worker: PartWorker, work: () => Promise<T> | T) => Promise<T>
   readonly tell: Engine['tell']
   readonly tracing: Engine['tracing']
 }
@@ -82,7 +84,7 @@ const mostTogether = 1000
 const mostConflicts = 10
 
 export function startPartWorker(context: WorkerContext, subscription: Subscription, lease: Lease): PartWorker {
-  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, tell, tracing } = context
+  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, inside, tell, tracing } = context
   const { kind, name } = subscription
   const { part } = lease
   const slots = slotsOf(part)
@@ -136,7 +138,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         const passes = DacapoError.is(caught) && caught.retryable
         if (!passes) restarts.push(clock.now())
         while (restarts.length > 0 && (restarts[0] as number) < clock.now() - restart.withinMs) restarts.shift()
-        const isFinal = caught instanceof Exhausted || (DacapoError.is(caught) && caught.code === 'ES_STOPPED')
+        const isFinal = caught instanceof Exhausted || (DacapoError.is(caught) && isHopeless.has(caught.code))
         if (isFinal || restarts.length > restart.maxRestarts) return become('failed')
         become('restarting')
         tell?.({ signal: 'subscription.restart', kind, name, part, error: caught })
@@ -154,6 +156,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     position = part.position
     seen = part.position
     ahead = (fromJson(part.state) as PartState).ahead ?? {}
+    const [furthest, head] = [Math.max(position, ...Object.values(ahead)), await store.head()]
+    if (furthest > head) throw new CheckpointAheadError(name, furthest, head)
     unwrittenSince = undefined
     const kept = await consumer.kept?.()
     if (kept !== undefined && kept < position) await goBack(kept)
@@ -180,7 +184,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     while (!stopping.signal.aborted) {
       if (isPoked) await lookAgain()
       await retryDue()
-      await consumer.due?.(seen, (tenant, key) => parking.find({ tenant, key }) !== undefined)
+      if (consumer.due) await inside(worker, () => consumer.due?.(seen, (tenant, key) => parking.find({ tenant, key }) !== undefined))
       if (unwrittenSince !== undefined && clock.now() >= unwrittenSince + checkpointEveryMs) await step(seen, {}, [])
       const page = await nextPage()
       if (page) await take(page)
@@ -295,7 +299,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       return 0
     } else await parkAll(done, to, refusal.error)
     if (exhausted) throw exhausted
-    if (!refusal) await batch.committed?.()
+    if (!refusal && batch.committed) await inside(worker, () => batch.committed?.())
     return count
   }
 
@@ -361,7 +365,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (delivery.unreadable) return delivery.unreadable
     let isAsync = false
     try {
-      const handling = batch.handle(delivery)
+      // Folds wait for nobody.
+      const handling = kind === 'handler' ? inside(worker, () => batch.handle(delivery)) : batch.handle(delivery)
       isAsync = handling !== undefined
       if (handling) await handling
       return undefined
@@ -373,7 +378,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   /** Commits a batch with its step. Returns why not, when that is the fault of its events. */
   async function commitBatch(batch: Batch, to: number, changes: () => readonly Change[]): Promise<Failed | undefined> {
     let gathered: Gathered
-    const failed = await batch.finish?.(to)
+    const failed = batch.finish && (await inside(worker, () => batch.finish?.(to)))
     if (failed && stopping.signal.aborted) throw failed.error // it was cut short
     if (failed) return failed
     try {
@@ -439,7 +444,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     }
     tellFolded(delivery)
     handled++
-    await batch.committed?.()
+    if (batch.committed) await inside(worker, () => batch.committed?.())
     return true
   }
 
@@ -545,6 +550,9 @@ interface Skipped {
 
 /** It was cut short by the end of the work, and is done again by whoever is next. */
 const interrupted = Symbol('interrupted')
+
+/** What does not become better by trying it again. */
+const isHopeless: ReadonlySet<string> = new Set(['ES_STOPPED', 'ES_CHECKPOINT_AHEAD'])
 
 const nothingToDo: Batch = { handle() {}, gathered: () => ({}) }
 

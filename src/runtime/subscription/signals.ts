@@ -13,9 +13,9 @@ export function partOf({ subscription: { kind, name }, lease: { part } }: Pick<P
 }
 
 /** A part is not worked on any more: it was let go of, or somebody else has it. */
-export function tellEnd(tell: Engine['tell'], worker: PartWorker, isLost: boolean): void {
+export function tellEnd(tell: Engine['tell'], part: Pick<PartWorker, 'subscription' | 'lease'>, isLost: boolean): void {
   if (!tell) return
-  const about = { ...partOf(worker), epoch: worker.lease.epoch }
+  const about = { ...partOf(part), epoch: part.lease.epoch }
   if (isLost) tell({ signal: 'lease.lost', ...about })
   tell({ signal: 'subscription.stop', ...about })
 }

@@ -1,5 +1,6 @@
 /** What a subscription is: which events, in which order, and who does something with them. */
 import type { RecordedEvent } from '../../core/recorded-event.ts'
+import type { StartFrom } from '../../core/start-from.ts'
 import type { Work } from '../../core/work-store.ts'
 import type { Slots } from './slots.ts'
 
@@ -101,6 +102,8 @@ export interface Subscription {
   readonly types: ReadonlySet<string>
   /** How many parts can be worked on at the same time. */
   readonly partitions: number
+  /** Where it begins when it was never there before. */
+  readonly startFrom: StartFrom
   readonly persistence: Persistence
   /** A consumer for one part, with a memory of its own. */
   consumer(context: ConsumerContext): Consumer

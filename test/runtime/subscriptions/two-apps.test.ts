@@ -4,18 +4,10 @@ import type { EventStore } from '../../../src/core/event-store.ts'
 import { projection } from '../../../src/index.ts'
 import { MoneyDeposited } from '../../domain/bank.ts'
 import { moment, turns } from '../in-front-of.ts'
-import { type Given, onEveryStore } from '../on-every-store.ts'
-import { appendDeposits, type Followed, noting, onDeposits, openFollowed, openWithDeposits, range, sums, workInFrontOf } from './follow.ts'
+import { onEveryStore } from '../on-every-store.ts'
+import { appendDeposits, leasesPass, noting, onDeposits, openFollowed, openWithDeposits, range, sums, workInFrontOf } from './follow.ts'
 
 const accounts = range(1, 12).map((n) => `n${n}`)
-
-/** Time passes, as far as several leases reach, with everybody doing what he has to do meanwhile. */
-async function leasesPass({ clock }: Given, apps: readonly Followed[], leases = 3): Promise<void> {
-  for (let third = 0; third < leases * 3; third++) {
-    await clock.advance({ milliseconds: 3400 })
-    for (const app of apps) await app.settle()
-  }
-}
 
 const note = (seen: Record<string, number[]>, subject: string, amount: number) => {
   seen[subject] = [...(seen[subject] ?? []), amount]
@@ -155,7 +147,7 @@ onEveryStore('an app whose handler hangs keeps its other parts, and shows that i
   await other.start()
   for (let third = 0; third < 12; third++) {
     // Little by little: how long a look takes is not on the clock.
-    for (const before = beats; beats === before; await turns(5)) await given.clock.advance({ milliseconds: 100 })
+    for (const before = beats; beats === before; await turns(20)) await given.clock.advance({ milliseconds: 100 })
   }
   assert.equal((await given.store.work.parts('handler:hanging'))[0]?.owner, holder)
   opened.resolve()
