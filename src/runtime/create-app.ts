@@ -17,7 +17,7 @@ import { describe } from './describe.ts'
 import type { Engine } from './engine.ts'
 import { type Lifecycle, makeLifecycle } from './lifecycle.ts'
 import { makeEngine } from './make-engine.ts'
-import type { SendFor } from './process/process-consumer.ts'
+import type { SendFor } from './process/command-queue.ts'
 import {
   type EventsOptions,
   findStream,

@@ -27,6 +27,9 @@ export type Pending =
     } & KeptCommand)
   | { readonly kind: 'complete' }
 
+/** A command to be sent. */
+export type PendingCommand = Exclude<Pending, { readonly kind: 'complete' }>
+
 /** Because of what an instance does something. */
 export interface Cause {
   readonly correlationId: string
@@ -86,6 +89,18 @@ export interface TimerChanges {
   readonly cancel: readonly string[]
 }
 
+/** No changes. */
+export const noTimers: TimerChanges = { set: [], cancel: [] }
+
+/** What an instance and its timers have become. */
+export interface Reacted {
+  readonly instance: Instance
+  readonly timers: TimerChanges
+}
+
+/** Whether something is to be done for it before anything else may happen to it. */
+export const hasWork = (instance: Instance | undefined): boolean => instance?.status === 'running' && instance.queue.length > 0
+
 const longestTimeline = 200
 
 /** An instance at its beginning. */
@@ -114,7 +129,7 @@ export function noted(instance: Instance, entry: TimelineEntry): Instance {
  *
  * @throws DefinitionError (`ES_DEFINITION`) something that is not an effect; SerializationError an input that JSON cannot keep.
  */
-export function react(process: string, before: Instance, reaction: Reaction, now: number): { instance: Instance; timers: TimerChanges } {
+export function react(process: string, before: Instance, reaction: Reaction, now: number): Reacted {
   const effects: readonly Effect[] = reaction === undefined ? [] : Array.isArray(reaction) ? reaction : [reaction as Effect]
   const ends = effects.some((effect) => effect?.do === 'compensate' || effect?.do === 'complete')
   let instance: Instance = ends ? { ...before, queue: [], attempts: 0 } : before
@@ -195,9 +210,18 @@ export function rejectedAgain(before: Instance): Instance {
 }
 
 /** The end. Its timers are to be cancelled. */
-export function completed(before: Instance, now: number): { instance: Instance; timers: TimerChanges } {
+export function completed(before: Instance, now: number): Reacted {
   const instance: Instance = { ...before, status: 'completed', queue: [], timers: [] }
   return { instance: noted(instance, { at: now, what: 'completed' }), timers: { set: [], cancel: before.timers } }
+}
+
+/** What two reactions in a row make of the timers. */
+export function together(first: TimerChanges = noTimers, second: TimerChanges): TimerChanges {
+  const isIn = (name: string, changes: TimerChanges) => changes.cancel.includes(name) || changes.set.some((one) => one.name === name)
+  return {
+    set: [...first.set.filter(({ name }) => !isIn(name, second)), ...second.set],
+    cancel: [...first.cancel.filter((name) => !isIn(name, second)), ...second.cancel],
+  }
 }
 
 function keptCommand(process: string, call: { readonly command: string; readonly input: unknown }): KeptCommand {

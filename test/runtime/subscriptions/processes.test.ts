@@ -230,13 +230,18 @@ onEveryStore(
   },
 )
 
-onEveryStore('a timer waits for everything that had happened when it was due', async (given) => {
-  const parts = agency()
+/** A trip whose timer is set, and then an app that executes commands while nobody follows the log. */
+async function whileNobodyFollows(given: Given, parts: Agency) {
   const first = openAgency(given, parts)
   await first.execute(ask({ trip: 't', wants: [] }), { actor: ann })
   await first.settle()
   await first.stop({ keepStore: true })
-  const idle = given.tend(testApp({ store: given.store, clock: given.clock, commands: [ask, note] }))
+  return given.tend(testApp({ store: given.store, clock: given.clock, commands: [ask, note] }))
+}
+
+onEveryStore('a timer waits for everything that had happened when it was due', async (given) => {
+  const parts = agency()
+  const idle = await whileNobodyFollows(given, parts)
   for (let n = 0; n < 20; n++) await idle.execute(note({ trip: 't', what: 'by the way' }), { actor: ann })
   await given.clock.advance({ minutes: 2 })
   await openAgency(given, parts).settle()
@@ -245,11 +250,7 @@ onEveryStore('a timer waits for everything that had happened when it was due', a
 
 onEveryStore('a timer waits for what its instance has done because of what had happened when it was due', async (given) => {
   const parts = agency()
-  const first = openAgency(given, parts)
-  await first.execute(ask({ trip: 't', wants: [] }), { actor: ann })
-  await first.settle()
-  await first.stop({ keepStore: true })
-  const idle = given.tend(testApp({ store: given.store, clock: given.clock, commands: [ask, note] }))
+  const idle = await whileNobodyFollows(given, parts)
   await idle.execute(note({ trip: 't', what: 'more' }), { actor: ann })
   await given.clock.advance({ minutes: 2 })
   const second = openAgency(given, parts)

@@ -1,0 +1,69 @@
+/** Timers as records: one for each that is set, under its instance's slot, due when it is to fire. */
+import type { Clock } from '../../core/clock.ts'
+import type { RecordWrite, WorkRecord, WorkStore } from '../../core/work-store.ts'
+import { type Slots, slotOf } from '../subscription/slots.ts'
+import type { TimerChanges } from './instance.ts'
+
+/** The kind of records. */
+export const timerKind = 'timer'
+
+/** What a record of a timer says. */
+export interface TimerBody {
+  readonly name: string
+  readonly instance: string
+  readonly attempts: number
+}
+
+/** The timers of the instances of one part. */
+export interface TimerRecords {
+  /** When the next one is due, as far as is known; `undefined`: none is. */
+  readonly nextAt: number | undefined
+  /** What is to be written for the timers of an instance. */
+  writes(tenant: string, instance: string, changes: TimerChanges): readonly RecordWrite[]
+  /** Those that are due. */
+  due(now: number): Promise<readonly WorkRecord[]>
+  /** Finds out when the next one is due that is not due by now. */
+  lookAhead(now: number): Promise<void>
+  /** Others may have set some: the next look finds them. */
+  forget(): void
+}
+
+export function makeTimerRecords(work: WorkStore, clock: Clock, owner: string, slots: Slots): TimerRecords {
+  let nextAt: number | undefined
+  return {
+    get nextAt() {
+      return nextAt
+    },
+    writes(tenant, instance, { set, cancel }) {
+      const slot = slotOf(tenant, instance)
+      const record = (name: string) => ({ kind: timerKind, owner, tenant, key: timerKey(name, instance), slot, status: 'waiting' })
+      for (const { dueAt } of set) nextAt = Math.min(nextAt ?? dueAt, dueAt)
+      return [
+        ...set.map(({ name, dueAt }) => ({ ...record(name), dueAt, body: timerBody({ name, instance, attempts: 0 }) })),
+        ...cancel.map((name) => ({ ...record(name), dueAt: null, body: null })),
+      ]
+    },
+    async due(now) {
+      const found: WorkRecord[] = []
+      const question = { kind: timerKind, owner, slots, dueTo: now, limit: 1000 }
+      for (;;) {
+        const after = found.at(-1)
+        const page = await work.records({ ...question, ...(after && { after }) })
+        found.push(...page)
+        if (page.length < question.limit) return found
+      }
+    },
+    async lookAhead(now) {
+      const question = { kind: timerKind, owner, slots, dueTo: Number.MAX_SAFE_INTEGER, limit: 1 }
+      const [next] = await work.records({ ...question, after: { owner, tenant: '\u{10FFFF}', key: '', dueAt: now } })
+      nextAt = next?.dueAt ?? undefined
+    },
+    forget() {
+      nextAt = clock.now()
+    },
+  }
+}
+
+export const timerKey = (timer: string, instance: string): string => `${encodeURIComponent(timer)}/${instance}`
+
+export const timerBody = (body: TimerBody): string => JSON.stringify(body)
