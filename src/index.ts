@@ -62,6 +62,7 @@ export type { CommandRequest, ExecuteOptions, Middleware, MiddlewareContext } fr
 export type { TransactionOptions, TransactionOutcome } from './runtime/command/transactions.ts'
 export { createApp } from './runtime/create-app.ts'
 export type { AppDescription } from './runtime/describe.ts'
+export type { ActOptions, InstanceFilter, ProcessInstance, ProcessInstances, ProcessStep } from './runtime/process/process-instances.ts'
 export type { EventsOptions, HistoryOptions, Loaded, LoadOptions, StreamSummary } from './runtime/read/reads.ts'
 export type { Defaults } from './runtime/settings.ts'
 export type { HeapProbe } from './runtime/state/memory-pressure.ts'

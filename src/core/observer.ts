@@ -136,6 +136,11 @@ export interface Signals {
   'process.compensate': OfInstance & { readonly commands: number }
   'process.timer': OfInstance & { readonly timer: string; readonly change: 'set' | 'fired' | 'cancelled' | 'failed' }
   'process.stuck': OfInstance & { readonly name: string; readonly reason: string }
+  'process.act': OfInstance & {
+    readonly act: 'retry' | 'compensate' | 'close'
+    readonly actor: unknown
+    readonly reason: string | undefined
+  }
   'process.stop': OfInstance & { readonly compensated: boolean; readonly durationMs: number }
 }
 
@@ -189,5 +194,6 @@ export const signalNames = [
   'process.compensate',
   'process.timer',
   'process.stuck',
+  'process.act',
   'process.stop',
 ] as const satisfies readonly SignalName[]

@@ -15,7 +15,7 @@ import type { RecordedEvent } from './recorded-event.ts'
 export type Correlation = string | { readonly start: string } | { readonly continue: string } | { readonly stop: string } | undefined
 
 /** A fold that reacts: one instance per correlation, serial, durable. */
-export interface ProcessManager<N extends string = string> {
+export interface ProcessManager<N extends string = string, S = any> {
   readonly kind: 'process'
   readonly name: N
   readonly events: readonly AnyEventType[]
@@ -27,6 +27,7 @@ export interface ProcessManager<N extends string = string> {
   readonly rejected: Readonly<Record<string, ((context: any) => Reaction) | undefined>>
   readonly timeouts: Readonly<Record<string, (context: any) => Reaction>>
   readonly partitions?: number
+  readonly '~types'?: { readonly state: S }
 }
 
 /** Any process manager. */
@@ -67,7 +68,7 @@ export function processManager<const N extends string, ET extends AnyEventType, 
     /** In how many parts its instances can be worked on at the same time, by one process or by several; 1–64, default 1. */
     readonly partitions?: number
   },
-): ProcessManager<N> {
+): ProcessManager<N, S> {
   assertPartName('Process manager', name)
   assertFold(`Process manager ${name}`, definition, false)
   if (typeof definition.correlate !== 'function') throw new DefinitionError(`Process manager ${name} needs correlate: (event) => an id.`)

@@ -8,7 +8,7 @@ import type { EventStore, ListStreamsOptions } from '../core/event-store.ts'
 import type { IdSource } from '../core/ids.ts'
 import type { Observer } from '../core/observer.ts'
 import type { Outcome, Receipt, TransactionReceipt } from '../core/outcome.ts'
-import type { AnyProcessManager } from '../core/process-manager.ts'
+import type { AnyProcessManager, ProcessManager } from '../core/process-manager.ts'
 import type { AnyProjection, IndexesOf, Projection, ViewOf } from '../core/projection.ts'
 import type { RecordedEvent } from '../core/recorded-event.ts'
 import type { Rejection } from '../core/rejection.ts'
@@ -20,6 +20,7 @@ import type { TransactionOptions, TransactionOutcome } from './command/transacti
 import type { ListOrModule } from './definitions.ts'
 import type { AppDescription } from './describe.ts'
 import type { Fallbacks } from './engine.ts'
+import type { ProcessInstances } from './process/process-instances.ts'
 import type { EventsOptions, HistoryOptions, Loaded, LoadOptions, StreamSummary } from './read/reads.ts'
 import type { Defaults } from './settings.ts'
 import type { HeapProbe } from './state/memory-pressure.ts'
@@ -137,6 +138,8 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   }
   /** Events that could not be handled. */
   readonly deadLetters: DeadLetters
+  /** The instances of a registered process manager: look at them, and act on them. */
+  process<S>(process: ProcessManager<string, S>): ProcessInstances<S>
   stats(): Promise<AppStatistics>
   stats(aggregate: AnyAggregate, id: string): Promise<AggregateStatistics>
   /** What the app is made of, as plain data. */

@@ -4,6 +4,7 @@ import type { AnyCommand } from '../core/command.ts'
 import { CommandRejectedError, DefinitionError } from '../core/errors.ts'
 import type { HandlerContext } from '../core/event-handler.ts'
 import type { EventStore, ListStreamsOptions } from '../core/event-store.ts'
+import type { AnyProcessManager } from '../core/process-manager.ts'
 import type { AnyProjection } from '../core/projection.ts'
 import type { RecordedEvent } from '../core/recorded-event.ts'
 import { assertTenant } from '../core/stream-name.ts'
@@ -15,9 +16,11 @@ import { callsWithin, runTransaction, type TransactionOptions, unwrapTransaction
 import { findCommand } from './definitions.ts'
 import { describe } from './describe.ts'
 import type { Engine } from './engine.ts'
+import { lazily } from './lazily.ts'
 import { type Lifecycle, makeLifecycle } from './lifecycle.ts'
 import { makeEngine } from './make-engine.ts'
 import type { SendFor } from './process/command-queue.ts'
+import type { ProcessInstances } from './process/process-instances.ts'
 import {
   type EventsOptions,
   findStream,
@@ -119,6 +122,7 @@ function makeApp(parts: Parts, tenant: string) {
         }),
     },
     deadLetters: deadLettersIn(parts, tenant),
+    process: (process: AnyProcessManager) => instancesIn(parts, tenant, process),
     stats: (aggregate?: AnyAggregate, id?: string) =>
       during('stats', async () =>
         aggregate ? aggregateStatistics(engine, warm, tenant, aggregate, id as string) : appStatistics(engine, warm),
@@ -133,18 +137,23 @@ function makeApp(parts: Parts, tenant: string) {
   }
 }
 
-/** What is called loads them: an app without dead letters has no need of them. */
-function deadLettersIn({ engine, lifecycle }: Parts, tenant: string): DeadLetters {
-  const through = <T>(what: string, call: (letters: DeadLetters) => Promise<T>) =>
-    lifecycle.during(`deadLetters.${what}`, async () => {
-      const { deadLettersOf } = await import('./subscription/dead-letters.ts')
-      return call(deadLettersOf(engine, tenant, (subscription) => lifecycle.subscriptions?.poke(subscription)))
-    })
-  const calls = ['list', 'get', 'retry', 'edit', 'discard'] as const
-  return Object.fromEntries(
-    calls.map((call) => [call, (...given: readonly unknown[]) => through(call, (letters) => (letters[call] as any)(...given))]),
-  ) as unknown as DeadLetters
+const deadLettersIn = ({ engine, lifecycle }: Parts, tenant: string): DeadLetters =>
+  lazily(lifecycle, 'deadLetters', ['list', 'get', 'retry', 'edit', 'discard'], async () => {
+    const { deadLettersOf } = await import('./subscription/dead-letters.ts')
+    return deadLettersOf(engine, tenant, pokeIn(lifecycle))
+  })
+
+function instancesIn({ engine, lifecycle }: Parts, tenant: string, process: AnyProcessManager): ProcessInstances {
+  if (!engine.definitions.processes.includes(process)) {
+    throw new DefinitionError(`Process manager ${process?.name} is not registered in this app: list it in the processes of createApp.`)
+  }
+  return lazily(lifecycle, 'process', ['list', 'get', 'timeline', 'retry', 'compensate', 'close'], async () => {
+    const { processInstancesOf } = await import('./process/process-instances.ts')
+    return processInstancesOf(engine, tenant, process, pokeIn(lifecycle))
+  })
 }
+
+const pokeIn = (lifecycle: Lifecycle) => (subscription: string) => lifecycle.subscriptions?.poke(subscription)
 
 /** What a handler executes because of an event: in its tenant, with its correlation, and with the event as the cause. */
 function handlerCalls(parts: Parts, { tenant, id, metadata }: RecordedEvent): Pick<HandlerContext, 'execute'> {

@@ -113,6 +113,7 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   await app.settle()
   await ringAs('b', 'at the second attempt')
   await ringAs('c', 'never')
+  await app.process(echo).close('c', 'it is cracked', { actor: ann })
   failure = new StoreUnavailableError(store.name, 'It was switched off for a moment.')
   await ringAs('d', 'for nobody')
   const lost = (await store.work.parts()).filter(({ subscription }) => subscription === 'handler:listener')
@@ -250,6 +251,7 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'process.compensate': { process: 'echo', tenant: '', instance: 'a', commands: 1 },
   'process.timer': { process: 'echo', tenant: '', instance: 'a', timer: 'silence', change: 'set' },
   'process.stuck': { process: 'echo', tenant: '', instance: 'c', name: 'Ring', reason: String },
+  'process.act': { process: 'echo', tenant: '', instance: 'c', act: 'close', actor: ann, reason: 'it is cracked' },
   'process.stop': { process: 'echo', tenant: '', instance: 'a', compensated: true, durationMs: 60_000 },
   'projection.rebuilt': { projection: 'balances', rows: 0, events: 0, durationMs: 0 },
 }
@@ -326,7 +328,13 @@ onEveryStore('the signals of a part, of a handling and of an instance come in or
   )
   assert.deepEqual(
     told.filter(({ instance }) => instance === 'c').map((one) => [one.signal, 'outcome' in one ? one.outcome : '']),
-    [['process.start', ''], ...Array.from({ length: 5 }, () => ['process.command', 'failed']), ['process.stuck', '']],
+    [
+      ['process.start', ''],
+      ...Array.from({ length: 5 }, () => ['process.command', 'failed']),
+      ['process.stuck', ''],
+      ['process.act', ''],
+      ['process.stop', ''],
+    ],
   )
 })
 

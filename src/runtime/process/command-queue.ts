@@ -84,9 +84,7 @@ export function makeCommandQueue(
     instance: Instance,
     first: PendingCommand,
   ): Promise<Reacted | { readonly instance: Instance; readonly error: unknown } | undefined> {
-    // A "no" is final under its key; asked again, it may be a "yes".
-    const again = first.rejections ? `.${first.rejections}` : ''
-    const idempotencyKey = `process:${process.name}:${key}:${first.step}${again}`
+    const idempotencyKey = commandKey(process.name, key, first)
     try {
       const outcome = await send(process.name, tenant, first, { ...instance.cause, idempotencyKey, signal: stopping })
       const now = clock.now()
@@ -126,4 +124,9 @@ export function makeCommandQueue(
     // Only when all have ended: whoever goes on from here reads again what they have written.
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
+}
+
+/** The idempotency key of a command. A "no" is final under its key; asked again, under the next one, it may be a "yes". */
+export function commandKey(process: string, instance: string, { step, rejections }: PendingCommand): string {
+  return `process:${process}:${instance}:${step}${rejections ? `.${rejections}` : ''}`
 }

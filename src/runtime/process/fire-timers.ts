@@ -12,7 +12,7 @@ import { fromJson } from '../../core/json.ts'
 import type { AnyProcessManager } from '../../core/process-manager.ts'
 import type { RecordWrite, WorkRecord } from '../../core/work-store.ts'
 import type { ConsumerContext, Persistence } from '../subscription/subscription.ts'
-import { hasWork, noTimers, noted, react } from './instance.ts'
+import { hasWork, noTimers, noted, react, without } from './instance.ts'
 import { idOf, type Known, type KnownInstances } from './known-instances.ts'
 import { type TimerBody, type TimerRecords, timerBody } from './timer-records.ts'
 
@@ -41,13 +41,17 @@ export function makeTimerFiring(
   /** Timers that are due, with what the head was when that was noticed; those that cannot fire yet are looked at after each step. */
   let waiting = new Map<string, number>()
 
-  async function fire(record: WorkRecord, before: Known): Promise<void> {
+  /** Returns when it is to be tried again, if it has failed. */
+  async function fire(record: WorkRecord, before: Known): Promise<number | undefined> {
     const { name, attempts } = fromJson(record.body) as TimerBody
     const now = clock.now()
     const { instance } = before
     const gone = { ...record, body: null, expectedRevision: record.revision }
-    if (!instance || instance.status === 'completed') return commit({ records: [gone] })
-    const fired = noted({ ...instance, timers: instance.timers.filter((one) => one !== name) }, { at: now, what: 'timer fired', name })
+    if (!instance || instance.status === 'completed') {
+      await commit({ records: [gone] })
+      return undefined
+    }
+    const fired = noted({ ...instance, timers: without(instance.timers, name) }, { at: now, what: 'timer fired', name })
     let reacted: readonly [RecordWrite[], Known]
     let isSetAgain: boolean
     try {
@@ -66,13 +70,14 @@ export function makeTimerFiring(
       const body = timerBody({ name, instance: before.key, attempts: tried })
       await commit({ records: [...records, { ...record, dueAt, body, expectedRevision: record.revision }] })
       instances.remember(after)
-      return
+      return dueAt ?? undefined
     }
     const [records, after] = reacted
     // A timer that its own reaction sets again is written by that.
     await commit({ records: isSetAgain ? records : [...records, gone] })
     instances.remember(after)
     await runQueues([after])
+    return undefined
   }
 
   return {
@@ -80,6 +85,7 @@ export function makeTimerFiring(
       const now = clock.now()
       if (waiting.size === 0 && (timers.nextAt === undefined || timers.nextAt > now)) return
       const still = new Map<string, number>()
+      const again: number[] = []
       let head: number | undefined
       for (const record of await timers.due(now)) {
         const id = `${idOf(record.tenant, record.key)} ${record.revision}`
@@ -90,11 +96,16 @@ export function makeTimerFiring(
         // Whatever it waits for here is the work of this part, and followed by another look.
         const isBehind = seen < Math.max(mustSee, before.instance?.reached ?? 0)
         const mustWait = isBehind || isParked(record.tenant, key) || hasWork(before.instance) || before.instance?.status === 'stuck'
-        if (mustWait) still.set(id, mustSee)
-        else await fire(record, before)
+        if (mustWait) {
+          still.set(id, mustSee)
+          continue
+        }
+        const at = await fire(record, before)
+        if (at !== undefined) again.push(at)
       }
       waiting = still
       await timers.lookAhead(now)
+      for (const at of again) timers.setAt(at)
     },
     forget() {
       waiting = new Map()

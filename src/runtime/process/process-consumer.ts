@@ -11,24 +11,28 @@ import { DefinitionError } from '../../core/errors.ts'
 import type { AnyProcessManager } from '../../core/process-manager.ts'
 import type { Engine } from '../engine.ts'
 import type { Batch, Consumer, ConsumerContext, Delivery } from '../subscription/subscription.ts'
+import { makeActRequests } from './act-requests.ts'
 import { makeCommandQueue, type QueuePorts } from './command-queue.ts'
 import { correlation } from './correlation.ts'
 import { makeTimerFiring, type TimerPorts } from './fire-timers.ts'
 import { hasWork, type Instance, newInstance, noted, type Reacted, react, type TimerChanges, together } from './instance.ts'
 import { idOf, type Known, makeKnownInstances } from './known-instances.ts'
 import { makeTimerRecords } from './timer-records.ts'
+import type { WithdrawFor } from './withdraw-command.ts'
 
 /** What a process needs of its app. */
 export interface ProcessPorts extends QueuePorts, TimerPorts {
+  readonly withdraw: WithdrawFor
   readonly tell: Engine['tell']
 }
 
 export function processConsumer(process: AnyProcessManager, owner: string, ports: ProcessPorts, context: ConsumerContext): Consumer {
-  const { store, clock, tell } = ports
+  const { store, clock, withdraw, tell } = ports
   const { slots, stopping, commit } = context
   const timers = makeTimerRecords(store.work, clock, owner, slots)
   const instances = makeKnownInstances({ name: process.name, owner, work: store.work, timers, tell }, context)
   const runQueues = makeCommandQueue(process, ports, instances, stopping)
+  const acts = makeActRequests({ name: process.name, owner, work: store.work, clock, withdraw, instances, timers, runQueues }, context)
   const firing = makeTimerFiring(process, ports, timers, instances, commit, runQueues)
   let mustResume = false
 
@@ -36,7 +40,7 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
     mustResume = false
     firing.forget()
     timers.forget()
-    await instances.load()
+    await Promise.all([instances.load(), acts.load()])
   }
 
   function onEvent({ event }: Delivery, before: Instance | undefined): Reacted | undefined {
@@ -101,12 +105,14 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
     },
     resume,
     get nextDueAt() {
-      if (mustResume) return clock.now()
+      if (mustResume || !acts.isEmpty) return clock.now()
       const times = [timers.nextAt, instances.nextDueAt].filter((at) => at !== undefined)
       return times.length > 0 ? Math.min(...times) : undefined
     },
     async due(seen, isParked) {
       if (mustResume) await resume()
+      // Before anything is sent: what was asked for may be that something is not.
+      await acts.carryOut()
       await runQueues(instances.due(clock.now()))
       instances.trim()
       await firing.fireDue(seen, isParked)

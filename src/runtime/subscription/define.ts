@@ -5,6 +5,7 @@ import type { Consistency } from '../../core/projection.ts'
 import type { Engine } from '../engine.ts'
 import type { SendFor } from '../process/command-queue.ts'
 import { processConsumer } from '../process/process-consumer.ts'
+import { withdrawWith } from '../process/withdraw-command.ts'
 import { jitteredMs } from '../timeout.ts'
 import { type CallsFor, handlerConsumer } from './handler-consumer.ts'
 import { projectionConsumer } from './projection-consumer.ts'
@@ -51,7 +52,7 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
     })),
     ...definitions.processes.map((process) => {
       const follower = followerOf('process', process)
-      const ports = { store, clock, persistence: patient, send: calls.send, tell: engine.tell }
+      const ports = { store, clock, persistence: patient, send: calls.send, withdraw: withdrawWith(engine), tell: engine.tell }
       const consumer = (context: ConsumerContext) => processConsumer(process, follower.id, ports, context)
       return { ...follower, persistence: patient, consumer }
     }),

@@ -1,6 +1,7 @@
 /** The subscription engine of one app: put together here, started by `app.start()`, and loaded only then. */
 import type { Lease, SubscriptionPart } from '../../core/work-store.ts'
 import { type Engine, report } from '../engine.ts'
+import { actKind } from '../process/act-requests.ts'
 import { type Calls, subscriptionsOf } from './define.ts'
 import { defineAsyncViews } from './define-async-views.ts'
 import { makeLogFeed } from './log-feed.ts'
@@ -8,6 +9,7 @@ import { makeMembership } from './membership.ts'
 import { type PartWorker, startPartWorker, type WorkerContext } from './part-worker.ts'
 import { progressOf } from './progress.ts'
 import { partOf, tellEnd, tellParked } from './signals.ts'
+import { isIn, slotsOf } from './slots.ts'
 
 /** The engine, while it runs. */
 export interface Subscriptions {
@@ -76,6 +78,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     looked(found) {
       parts = found
       pokeAll((worker) => worker.parked.length > 0)
+      if (definitions.processes.length > 0) pokeRequested().catch((error) => report('looking for requested acts failed', error))
     },
   })
   await membership.look()
@@ -114,6 +117,12 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
 
   function pokeAll(concerned: (worker: PartWorker) => boolean): void {
     for (const worker of workers.values()) if (concerned(worker)) worker.poke()
+  }
+
+  /** Somebody, perhaps in another process, wants something done to an instance. */
+  async function pokeRequested(): Promise<void> {
+    const requests = await store.work.records({ kind: actKind, limit: 1000 })
+    pokeAll(({ subscription, lease }) => requests.some(({ owner, slot }) => owner === subscription.id && isIn(slotsOf(lease.part), slot)))
   }
 
   function isBusy(worker: PartWorker, head: number): boolean {
