@@ -2,6 +2,7 @@
 import type { Lease, SubscriptionPart } from '../../core/work-store.ts'
 import { type Engine, report } from '../engine.ts'
 import { actKind } from '../process/act-requests.ts'
+import { changeOrPause } from './await-handled.ts'
 import { type Calls, subscriptionsOf } from './define.ts'
 import { defineAsyncViews } from './define-async-views.ts'
 import { makeLogFeed } from './log-feed.ts'
@@ -99,7 +100,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
         // What one of them has appended before it was done may be news for those that were looked at before it.
         if (isDone && now === head) return
         head = now
-        if (!isDone) await progress.change(AbortSignal.timeout(20))
+        if (!isDone) await changeOrPause(progress, 20, undefined)
       }
     },
     async stop(timeoutMs) {
