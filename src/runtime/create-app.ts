@@ -12,7 +12,8 @@ import type { TableProjection } from '../core/table-projection.ts'
 import type { App, AppOptions, CommandNames, ProjectionsIn } from './app.ts'
 import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './command/execute-command.ts'
 import { executeSingle, type Session } from './command/single-execution.ts'
-import { callsWithin, runTransaction, type TransactionOptions, unwrapTransaction } from './command/transactions.ts'
+import type { TransactionOptions } from './command/transactions.ts'
+import { callsWithin } from './command/within.ts'
 import { findCommand } from './definitions.ts'
 import { describe } from './describe.ts'
 import type { Engine } from './engine.ts'
@@ -108,7 +109,7 @@ function makeApp(parts: Parts, tenant: string) {
     },
     snapshots: (aggregate: AnyAggregate, id: string) => snapshotsOf(engine, aggregate, tenant, id, (call) => during('snapshots', call)),
     transaction: (work: (tx: never) => Promise<unknown>, options: TransactionOptions = {}) =>
-      during('transaction', async () => unwrapTransaction(await runTransaction(scope, work as never, options))),
+      during('transaction', async () => (await import('./command/transactions.ts')).transact(scope, work as never, options)),
     within: (client: unknown) => callsWithin(scope, client, lifecycle.ready),
     forTenant(id: string): unknown {
       assertTenant(id)

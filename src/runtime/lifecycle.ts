@@ -1,6 +1,6 @@
 /** The life of an app: the store is prepared before the first call, and stopping waits for the last one. */
 import { StoppedError } from '../core/errors.ts'
-import { assertOutside } from './command/transactions.ts'
+import { assertOutside } from './command/open-transaction.ts'
 import { type Engine, report } from './engine.ts'
 import { prepareStore } from './prepare-store.ts'
 import type { Calls } from './subscription/define.ts'

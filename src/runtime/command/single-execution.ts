@@ -38,17 +38,24 @@ export interface Session extends LoadSource {
 
 /** Runs one command, deciding again after conflicts. */
 export function executeSingle(engine: Engine, session: Session, execution: Execution): Promise<Settled> {
-  return untilNoConflict(engine, laneOf(session, execution), (attempt) => tryOnce(engine, session, execution, attempt)).catch((error) =>
+  return untilNoConflict(
+    engine,
+    () => laneOf(execution),
+    (attempt) => tryOnce(engine, session, execution, attempt),
+  ).catch((error) =>
     // What is remembered for a refusal by `authorize` is that refusal.
     entryForError(execution, error) ? Promise.reject(error) : failUnlessRemembered(engine, session, execution, error),
   )
 }
 
 /** Decisions of one kind conflict with each other, other commands with those of their stream. */
-function laneOf({ log }: Session, { command, tenant, input }: Execution): string | undefined {
+function laneOf({ command, tenant, input }: Execution): string {
   const { boundary } = command
-  if (!log || boundary.kind === 'aggregate') return undefined
-  return JSON.stringify([tenant, boundary.kind === 'query' ? command.command : boundary.stream(input)])
+  if (boundary.kind === 'query') return JSON.stringify([tenant, command.command])
+  return JSON.stringify([
+    tenant,
+    boundary.kind === 'stream' ? boundary.stream(input) : streamName(boundary.aggregate.name, boundary.id(input)),
+  ])
 }
 
 type Attempt = { readonly value: Settled } | { readonly conflict: DacapoError }

@@ -26,7 +26,6 @@ export class Exhausted extends Error {}
 /** The parked events of a part. */
 export interface Parking {
   readonly all: Iterable<Parked>
-  readonly size: number
   find(name: Pick<KeyName, 'tenant' | 'key'>): Parked | undefined
   /** Reads everything again. */
   load(): Promise<void>
@@ -137,9 +136,6 @@ export function makeParking(
   return {
     get all() {
       return parked.values()
-    },
-    get size() {
-      return parked.size
     },
     find: (name) => parked.get(idOf(name)),
     async load() {
