@@ -22,6 +22,8 @@ import type { AppDescription } from './describe.ts'
 import type { Fallbacks } from './engine.ts'
 import type { ProcessInstances } from './process/process-instances.ts'
 import type { EventsOptions, HistoryOptions, Loaded, LoadOptions, StreamSummary } from './read/reads.ts'
+import type { ScheduleOptions } from './schedule/make-schedule.ts'
+import type { ScheduledCommand, Schedules } from './schedule/schedules.ts'
 import type { Defaults } from './settings.ts'
 import type { HeapProbe } from './state/memory-pressure.ts'
 import type { Snapshots } from './state/snapshots.ts'
@@ -138,6 +140,27 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   }
   /** Events that could not be handled. */
   readonly deadLetters: DeadLetters
+  /**
+   * Executes a command later, once, or again and again: by whichever process is started then.
+   *
+   * What is scheduled is durable when it resolves. The command is executed once for each due time, also when several processes are there,
+   * or one of them dies; `authorize` is asked then, with the actor that is given now. Input, actor and context must be JSON.
+   *
+   * @throws ValidationError (`ES_VALIDATION`), SerializationError (`ES_SERIALIZATION`), UnknownCommandError (`ES_UNKNOWN_COMMAND`);
+   *         IdempotencyMismatchError (`ES_IDEMPOTENCY_MISMATCH`) the id is that of another schedule.
+   * @example
+   * await app.schedule(chargeFees({}), { every: { days: 1 }, at: new Date('2030-01-01T03:00Z'), actor: robot, id: 'fees' })
+   */
+  schedule<E, X extends Rejection, Who, Values>(
+    call: CommandCall<N, E, X, Who, Values>,
+    options: ScheduleOptions & AskingFor<Who, Values>,
+  ): Promise<ScheduledCommand & { cancel(): Promise<boolean> }>
+  schedule(
+    request: CommandRequest,
+    options: ScheduleOptions & { readonly actor: unknown; readonly context?: unknown },
+  ): Promise<ScheduledCommand & { cancel(): Promise<boolean> }>
+  /** What is scheduled in this tenant; `list` of the default tenant shows all. */
+  readonly schedules: Schedules
   /** The instances of a registered process manager: look at them, and act on them. */
   process<S>(process: ProcessManager<string, S>): ProcessInstances<S>
   stats(): Promise<AppStatistics>

@@ -32,6 +32,7 @@ import {
   readEvents,
   readHistory,
 } from './read/reads.ts'
+import type { SchedulesOf } from './schedule/schedules.ts'
 import { v8Heap } from './state/memory-pressure.ts'
 import { snapshotsOf } from './state/snapshots.ts'
 import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates.ts'
@@ -78,6 +79,7 @@ function makeApp(parts: Parts, tenant: string) {
     return outcome
   }
   const scope = { engine, tenant, middleware, warm }
+  const schedules = schedulesIn(parts, tenant)
 
   return {
     tenant,
@@ -123,6 +125,8 @@ function makeApp(parts: Parts, tenant: string) {
         }),
     },
     deadLetters: deadLettersIn(parts, tenant),
+    schedule: schedules.schedule,
+    schedules,
     process: (process: AnyProcessManager) => instancesIn(parts, tenant, process),
     stats: (aggregate?: AnyAggregate, id?: string) =>
       during('stats', async () =>
@@ -131,7 +135,12 @@ function makeApp(parts: Parts, tenant: string) {
     describe: () => describe(engine),
     prepare: lifecycle.ready,
     idle: () => engine.background.idle(),
-    start: () => lifecycle.start({ forEvent: (event) => handlerCalls(parts, event), send: sendFor(parts) }),
+    start: () =>
+      lifecycle.start({
+        forEvent: (event) => handlerCalls(parts, event),
+        send: sendFor(parts),
+        execute: (of, request, asking) => executeCommand(executionPath(atWork(parts), of), request, asking),
+      }),
     settle: lifecycle.settle,
     stop: async ({ keepStore = false }: { readonly keepStore?: boolean } = {}) => lifecycle.stop(keepStore),
     [Symbol.asyncDispose]: async () => lifecycle.stop(false),
@@ -153,6 +162,12 @@ function instancesIn({ engine, lifecycle }: Parts, tenant: string, process: AnyP
     return processInstancesOf(engine, tenant, process, pokeIn(lifecycle))
   })
 }
+
+const schedulesIn = ({ engine, lifecycle }: Parts, tenant: string): SchedulesOf =>
+  lazily(lifecycle, 'schedules', ['schedule', 'list', 'get', 'cancel', 'retry'], async () => {
+    const { schedulesOf } = await import('./schedule/schedules.ts')
+    return schedulesOf(engine, tenant, () => lifecycle.scheduler?.poke())
+  })
 
 const pokeIn = (lifecycle: Lifecycle) => (subscription: string) => lifecycle.subscriptions?.poke(subscription)
 

@@ -166,6 +166,22 @@ async function everything(given: Given, observer: (signal: Signal) => void): Pro
   })
   await tend(createApp({ store, commands: [openAccount], projections: [balances, owners], observer, ...more })).prepare()
   await quietly(() => following(given, observer))
+  await scheduling(given, observer)
+}
+
+/** Makes everything happen that happens to schedules. */
+async function scheduling({ store, clock, tend }: Given, observer: (signal: Signal) => void): Promise<void> {
+  const app = tend(testApp({ commands: [tick], store, clock, observer }))
+  for (const [id, how] of Object.entries({ well: undefined, badly: 'wrong' } as const)) {
+    await app.schedule(tick({ ...(how && { how }) }), { after: { seconds: 1 }, actor: ann, id })
+  }
+  const { cancel } = await app.schedule(tick({}), { every: { days: 1 }, actor: ann, id: 'daily' })
+  await cancel()
+  await app.start()
+  await clock.advance({ seconds: 2 })
+  await app.settle()
+  await app.schedules.retry('badly')
+  await app.settle()
 }
 
 /** What fails on purpose is not worth a line. */
@@ -253,6 +269,22 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'process.stuck': { process: 'echo', tenant: '', instance: 'c', name: 'Ring', reason: String },
   'process.act': { process: 'echo', tenant: '', instance: 'c', act: 'close', actor: ann, reason: 'it is cracked' },
   'process.stop': { process: 'echo', tenant: '', instance: 'a', compensated: true, durationMs: 60_000 },
+  'schedule.set': { tenant: '', schedule: 'well', command: 'Tick', dueAt: Number, everyMs: undefined },
+  'schedule.run': {
+    tenant: '',
+    schedule: String,
+    command: 'Tick',
+    dueAt: Number,
+    attempt: 1,
+    outcome: String,
+    code: undefined,
+    duplicate: false,
+    lateMs: Number,
+    durationMs: 0,
+  },
+  'schedule.failed': { tenant: '', schedule: 'badly', command: 'Tick', dueAt: Number, attempts: 5, error: Object },
+  'schedule.retry': { tenant: '', schedule: 'badly', command: 'Tick', dueAt: Number },
+  'schedule.cancel': { tenant: '', schedule: 'daily', command: 'Tick' },
   'projection.rebuilt': { projection: 'balances', rows: 0, events: 0, durationMs: 0 },
 }
 

@@ -215,7 +215,7 @@ async function toExecution(
   }
 }
 
-function commandOf(engine: Engine, request: AnyCall | CommandRequest): AnyCommand {
+export function commandOf(engine: Engine, request: AnyCall | CommandRequest): AnyCommand {
   if (request?.kind === 'call') {
     const registered = engine.definitions.commands.get(request.command)
     if (registered === request.definition) return request.definition
@@ -263,7 +263,7 @@ function countOutcome(counters: Engine['counters'], outcome: Outcome<DomainEvent
 }
 
 /** The built-in Actor, where no other type was bound with `actors`. */
-function plainActor(actor: unknown, command: string): unknown {
+export function plainActor(actor: unknown, command: string): unknown {
   const { id, roles } = actor as { id?: unknown; roles?: unknown }
   if (typeof id === 'string' && Array.isArray(roles) && roles.every((role) => typeof role === 'string')) return actor
   const message = 'must be { id: string, roles: string[] }; bind another shape with actors(schema)'

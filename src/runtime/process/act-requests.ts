@@ -9,6 +9,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { fromJson } from '../../core/json.ts'
 import type { RecordWrite, WorkRecord, WorkStore } from '../../core/work-store.ts'
+import type { WithdrawFor } from '../command/withdraw-command.ts'
 import { slotOf } from '../subscription/slots.ts'
 import type { ConsumerContext } from '../subscription/subscription.ts'
 import { type Act, actOn, isPossible } from './acts.ts'
@@ -16,7 +17,6 @@ import { commandKey } from './command-queue.ts'
 import { afterSent, hasWork, type Instance } from './instance.ts'
 import type { Known, KnownInstances } from './known-instances.ts'
 import { type TimerRecords, timerName } from './timer-records.ts'
-import type { WithdrawFor } from './withdraw-command.ts'
 
 /** The kind of records. */
 export const actKind = 'act'

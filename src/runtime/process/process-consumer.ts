@@ -9,6 +9,7 @@
 import { effects } from '../../core/effect.ts'
 import { DefinitionError } from '../../core/errors.ts'
 import type { AnyProcessManager } from '../../core/process-manager.ts'
+import type { WithdrawFor } from '../command/withdraw-command.ts'
 import type { Engine } from '../engine.ts'
 import type { Batch, Consumer, ConsumerContext, Delivery } from '../subscription/subscription.ts'
 import { makeActRequests } from './act-requests.ts'
@@ -18,7 +19,6 @@ import { makeTimerFiring, type TimerPorts } from './fire-timers.ts'
 import { hasWork, type Instance, newInstance, noted, type Reacted, react, type TimerChanges, together } from './instance.ts'
 import { idOf, type Known, makeKnownInstances } from './known-instances.ts'
 import { makeTimerRecords } from './timer-records.ts'
-import type { WithdrawFor } from './withdraw-command.ts'
 
 /** What a process needs of its app. */
 export interface ProcessPorts extends QueuePorts, TimerPorts {

@@ -1,15 +1,14 @@
 /** From the definitions of an app to its subscriptions. */
-import { toMs } from '../../core/duration.ts'
-import type { AnyEventHandler } from '../../core/event-handler.ts'
 import type { Consistency } from '../../core/projection.ts'
+import { withdrawWith } from '../command/withdraw-command.ts'
 import type { Engine } from '../engine.ts'
 import type { SendFor } from '../process/command-queue.ts'
 import { processConsumer } from '../process/process-consumer.ts'
-import { withdrawWith } from '../process/withdraw-command.ts'
-import { jitteredMs } from '../timeout.ts'
+import type { ExecuteFor } from '../schedule/run-schedule.ts'
 import { type CallsFor, handlerConsumer } from './handler-consumer.ts'
+import { persistenceOf } from './persistence.ts'
 import { projectionConsumer } from './projection-consumer.ts'
-import type { ConsumerContext, Persistence, Subscription, SubscriptionKind } from './subscription.ts'
+import type { ConsumerContext, Subscription, SubscriptionKind } from './subscription.ts'
 import { tableConsumer } from './table-consumer.ts'
 
 /** The id of a subscription; parts of different kinds may have the same name. */
@@ -19,6 +18,7 @@ export const subscriptionId = (kind: SubscriptionKind, name: string): string => 
 export interface Calls {
   readonly forEvent: CallsFor
   readonly send: SendFor
+  readonly execute: ExecuteFor
 }
 
 /** Everything in an app that follows the log, and what it follows; nothing of it can be run. */
@@ -73,22 +73,3 @@ function followerOf(
 ): Follower {
   return { id: subscriptionId(kind, name), kind, name, types: new Set(events.map(({ type }) => type)), partitions }
 }
-
-/** Pauses double from the policy's backoff up to 30 seconds, half of each by chance. */
-function persistenceOf(
-  { attempts, backoff, whenExhausted }: Required<AnyEventHandler['retry']>,
-  { random, settings }: Engine,
-): Persistence {
-  const baseMs = toMs(backoff, 'retry.backoff')
-  return {
-    attempts,
-    whenExhausted,
-    pauseMs: (attempt) => {
-      if (settings.retryAtOnce) return 0
-      const longest = Math.min(longestPauseMs, baseMs * 2 ** (attempt - 2))
-      return longest / 2 + jitteredMs(1, longest / 2, longest / 2, random)
-    },
-  }
-}
-
-const longestPauseMs = 30_000

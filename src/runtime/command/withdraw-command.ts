@@ -5,22 +5,21 @@
  * refusal: either that comes first, and the command can never be executed any more, or the command had been faster.
  */
 import { reject } from '../../core/rejection.ts'
-import { entryForRejection, recallKept, toKey } from '../command/idempotency.ts'
 import type { Engine } from '../engine.ts'
-import type { KeptCommand } from './instance.ts'
+import { entryForRejection, recallKept, toKey } from './idempotency.ts'
 
 /** @returns where its last event is, if it was executed: 0 when it has written none. `undefined`: it was not, and never will be. */
 export type WithdrawFor = (
   tenant: string,
   idempotencyKey: string,
-  command: KeptCommand,
+  request: { readonly command: string; readonly input: unknown },
 ) => Promise<{ readonly position: number } | undefined>
 
 export function withdrawWith({ store, clock, settings }: Engine): WithdrawFor {
   return async (tenant, idempotencyKey, { command, input }) => {
     const key = toKey(idempotencyKey, command, input, clock.now() + settings.keepOutcomeMs)
     const idempotency = entryForRejection(key, reject('Withdrawn'), command)
-    const [result] = await store.append([{ tenant, stream: 'process-withdrawn', expectedVersion: 'any', events: [], idempotency }])
+    const [result] = await store.append([{ tenant, stream: 'withdrawn-command', expectedVersion: 'any', events: [], idempotency }])
     if (result?.kind === 'refused') throw result.error
     if (result?.kind !== 'remembered') return undefined
     const { kind } = recallKept(key, result.entry)
