@@ -172,7 +172,7 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   /** Settles when nothing runs in the background any more, e.g. a snapshot. */
   idle(): Promise<void>
   /**
-   * Runs async projections, handlers and processes, until `stop`. Any number of processes may do so: they share the work.
+   * Runs async projections, handlers and processes, and fires schedules, until `stop`. Any number of processes may do so: they share the work.
    *
    * @throws what `prepare` throws. Whatever fails later is tried again, and shown by `subscriptions.list`.
    */
