@@ -54,6 +54,14 @@ interface KeptError {
   readonly stack?: string
 }
 
+/** A layer of middleware around a command. */
+interface OfMiddleware {
+  /** 1 is the outermost. */
+  readonly layer: number
+  /** Of its function; `''` if it has none. */
+  readonly name: string
+}
+
 /** An instance of a process manager. */
 interface OfInstance {
   readonly process: string
@@ -80,6 +88,9 @@ export interface Signals {
     readonly durationMs: number
   }
   'dispatch.exception': OfCommand & { readonly error: unknown; readonly code: ErrorCode | undefined; readonly durationMs: number }
+  'middleware.start': OfCommand & OfMiddleware
+  'middleware.stop': OfCommand & OfMiddleware & { readonly durationMs: number }
+  'middleware.exception': OfCommand & OfMiddleware & { readonly error: unknown; readonly durationMs: number }
   'aggregate.execute.start': OfStream & { readonly command: string; readonly attempt: number }
   'aggregate.execute.stop': OfStream & {
     readonly command: string
@@ -98,6 +109,7 @@ export interface Signals {
   'aggregate.hibernate': OfStream & { readonly version: number; readonly characters: number }
   'aggregate.passivate': OfStream & { readonly version: number; readonly reason: 'idle' | 'memory' | 'stop' }
   'aggregate.activate': OfStream & { readonly version: number; readonly from: 'hibernation' | 'snapshot' }
+  'aggregate.unreadable': OfStream & { readonly code: ErrorCode; readonly error: unknown }
   'aggregate.conflict': OfStream & { readonly command: string; readonly attempt: number; readonly code: ErrorCode }
   'snapshot.save': OfStream & { readonly version: number; readonly characters: number }
   'snapshot.load': OfStream & { readonly version: number }
@@ -105,10 +117,12 @@ export interface Signals {
   'snapshot.failed': OfStream & { readonly version: number; readonly error: unknown }
   'idempotency.hit': { readonly tenant: string; readonly key: string; readonly command: string }
   'idempotency.miss': { readonly tenant: string; readonly key: string; readonly command: string }
+  'event.upcast': OfStream & { readonly type: string; readonly version: number; readonly from: number; readonly to: number }
   'memory.pressure': { readonly level: PressureLevel; readonly usedBytes: number; readonly limitBytes: number; readonly factor: number }
   'projection.rebuilt': { readonly projection: string; readonly rows: number; readonly events: number; readonly durationMs: number }
   'subscription.start': OfPart & { readonly epoch: number }
   'subscription.stop': OfPart & { readonly epoch: number }
+  'subscription.events': OfPart & { readonly events: number; readonly position: number; readonly durationMs: number }
   'subscription.restart': OfPart & { readonly error: unknown }
   'subscription.failed': OfPart & { readonly error: unknown }
   'lease.lost': OfPart & { readonly epoch: number }
@@ -117,6 +131,14 @@ export interface Signals {
   'handler.event.exception': OfHandling & { readonly error: unknown; readonly durationMs: number }
   'handler.retry': OfPart & OfFailure & { readonly dueAt: number }
   'handler.dead-letter': OfPart & OfFailure
+  'projection.event': {
+    readonly projection: string
+    readonly part: string
+    readonly tenant: string
+    readonly key: string
+    readonly type: string
+    readonly position: number
+  }
   'projection.checkpoint': {
     readonly projection: string
     readonly part: string
@@ -183,6 +205,9 @@ export const signalNames = [
   'dispatch.start',
   'dispatch.stop',
   'dispatch.exception',
+  'middleware.start',
+  'middleware.stop',
+  'middleware.exception',
   'aggregate.execute.start',
   'aggregate.execute.stop',
   'aggregate.execute.exception',
@@ -190,6 +215,7 @@ export const signalNames = [
   'aggregate.hibernate',
   'aggregate.passivate',
   'aggregate.activate',
+  'aggregate.unreadable',
   'aggregate.conflict',
   'snapshot.save',
   'snapshot.load',
@@ -197,10 +223,12 @@ export const signalNames = [
   'snapshot.failed',
   'idempotency.hit',
   'idempotency.miss',
+  'event.upcast',
   'memory.pressure',
   'projection.rebuilt',
   'subscription.start',
   'subscription.stop',
+  'subscription.events',
   'subscription.restart',
   'subscription.failed',
   'lease.lost',
@@ -209,6 +237,7 @@ export const signalNames = [
   'handler.event.exception',
   'handler.retry',
   'handler.dead-letter',
+  'projection.event',
   'projection.checkpoint',
   'projection.exception',
   'process.start',

@@ -14,6 +14,7 @@ import type { RecordedEvent } from '../core/recorded-event.ts'
 import type { Rejection } from '../core/rejection.ts'
 import type { SqlValue } from '../core/sql.ts'
 import type { TableProjection } from '../core/table-projection.ts'
+import type { Telemetry } from '../core/telemetry.ts'
 import type { TypeProblem } from '../core/type-problem.ts'
 import type { CommandRequest, ExecuteOptions, Middleware } from './command/execute-command.ts'
 import type { TransactionOptions, TransactionOutcome } from './command/transactions.ts'
@@ -202,6 +203,8 @@ export interface AppOptions<S extends EventStore, M, P> {
   readonly requireAuthorize?: boolean
   /** Watches everything; see docs/telemetry.md. */
   readonly observer?: Observer | readonly Observer[]
+  /** Traces and metrics, e.g. `openTelemetry()` from `dacapo/telemetry`. */
+  readonly telemetry?: Telemetry
   readonly defaults?: Defaults
   /** Default: the system's. */
   readonly clock?: Clock

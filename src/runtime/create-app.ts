@@ -56,7 +56,13 @@ export function createApp<
 >(options: AppOptions<S, M, P>): App<CommandNames<M>, ProjectionsIn<P>> {
   const engine = makeEngine(options as never)
   const warm = makeWarmAggregates(engine, options.heap ?? v8Heap)
-  const lifecycle = makeLifecycle(engine, () => warm.stop())
+  const { telemetry } = options
+  const trace = async () => {
+    if (!telemetry) return () => {}
+    const { startTracing } = await import('./tracing.ts')
+    return startTracing(engine, telemetry, warm, () => lifecycle.subscriptions)
+  }
+  const lifecycle: Lifecycle = makeLifecycle(engine, () => warm.stop(), trace)
   return makeApp({ engine, warm, lifecycle, middleware: options.middleware ?? [] }, '') as never
 }
 
@@ -139,7 +145,7 @@ function makeApp(parts: Parts, tenant: string) {
       lifecycle.start({
         forEvent: (event) => handlerCalls(parts, event),
         send: sendFor(parts),
-        execute: (of, request, asking) => executeCommand(executionPath(atWork(parts), of), request, asking),
+        execute: (of, request, asking) => executeCommand({ ...executionPath(atWork(parts), of), isKeptLong: true }, request, asking),
       }),
     settle: lifecycle.settle,
     stop: async ({ keepStore = false }: { readonly keepStore?: boolean } = {}) => lifecycle.stop(keepStore),
@@ -192,7 +198,7 @@ function sendFor(parts: Parts): SendFor {
   return (process, tenant, { command, input }, options) => {
     const { asker } = findCommand(parts.engine.definitions, command)
     const actor = asker.process?.(process) ?? { id: process, roles: ['process'] }
-    const path = { ...executionPath(atWorkParts, tenant), trusted: true }
+    const path = { ...executionPath(atWorkParts, tenant), trusted: true, isKeptLong: true }
     return executeCommand(path, { command, input }, { actor, ...options })
   }
 }

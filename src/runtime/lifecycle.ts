@@ -31,8 +31,11 @@ export interface Lifecycle {
 
 const forgetEveryMs = 60 * 60 * 1000
 
-/** @param drain  settles when nothing runs behind the calls any more. */
-export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifecycle {
+/**
+ * @param drain  settles when nothing runs behind the calls any more.
+ * @param trace  begins to trace, if there is a telemetry, before anything is done; answers how to end that.
+ */
+export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace: () => Promise<() => void>): Lifecycle {
   let prepared: Promise<void> | undefined
   let isPrepared = false
   let stopped: Promise<void> | undefined
@@ -40,13 +43,15 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
   let running = 0
   let lastOneLeft = () => {}
   let cancelForgetting = () => {}
+  let tracing: Promise<() => void> | undefined
   const stopping = new AbortController()
   let starting: Promise<void> | undefined
   let subscriptions: Subscriptions | undefined
   let scheduler: Scheduler | undefined
 
   async function prepare(): Promise<void> {
-    prepared ??= prepareStore(engine).then(forgetExpired)
+    tracing ??= trace()
+    prepared ??= tracing.then(() => prepareStore(engine)).then(forgetExpired)
     try {
       await prepared
       isPrepared = true
@@ -107,6 +112,8 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
           })
         }
         await drain()
+        const endTracing = await tracing
+        endTracing?.()
         await engine.background.idle()
         if (!keepStore) await engine.store.close()
       })()

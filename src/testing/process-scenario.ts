@@ -136,7 +136,7 @@ async function runSteps(process: AnyProcessManager, steps: readonly Step[]): Pro
   const consumer = processConsumer(
     process,
     owner,
-    { store, clock, persistence, send, withdraw: async () => undefined, tell: undefined },
+    { store, clock, persistence, send, withdraw: async () => undefined, tell: undefined, tracing: undefined },
     {
       slots: { from: 0, to: 63 },
       stopping: new AbortController().signal,

@@ -1,5 +1,6 @@
 /** Signals: each one is really sent, with the fields it promises, and whoever watches disturbs nothing. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -10,6 +11,8 @@ import {
   createApp,
   event,
   eventHandler,
+  type Middleware,
+  onSignals,
   processManager,
   projection,
   reject,
@@ -22,6 +25,7 @@ import { Account, AccountOpened, balances, deposit, openAccount } from '../domai
 import { inFrontOf } from './in-front-of.ts'
 import { type Given, onEveryStore, onStoresInProcess } from './on-every-store.ts'
 import { ann, openBank, openWith, payIn, recorder } from './open-bank.ts'
+import { quietly } from './quietly.ts'
 
 const Ticked = event('Ticked', z.object({}))
 const Clockwork = aggregate('clockwork', {
@@ -129,7 +133,14 @@ async function everything(given: Given, observer: (signal: Signal) => void): Pro
   const { store, clock, tend } = given
   let usedBytes = 0
   const more = { clock, random: () => 0.5, heap: () => ({ usedBytes, limitBytes: 100 }) }
-  const make = () => tend(createApp({ store, commands: [tick], observer, defaults: { aggregate: { compareSnapshotOneIn: 1 } }, ...more }))
+  const ends: Middleware = async ({ context }, next) => {
+    if (context['ends']) throw new Error('middleware broke')
+    return next()
+  }
+  const make = () =>
+    tend(
+      createApp({ store, commands: [tick], middleware: [ends], observer, defaults: { aggregate: { compareSnapshotOneIn: 1 } }, ...more }),
+    )
   const app = make()
   const ask = { actor: ann, correlationId: 'a-request' }
   await app.execute(tick({}), ask)
@@ -138,6 +149,7 @@ async function everything(given: Given, observer: (signal: Signal) => void): Pro
   await app.execute(tick({ how: 'never' }), ask)
   await app.attempt(tick({ how: 'no' }), ask)
   await assert.rejects(app.execute(tick({ how: 'wrong' }), ask), /a spring broke/)
+  await assert.rejects(app.execute(tick({}), { ...ask, context: { ends: true } }), /middleware broke/)
   await app.idle()
   const other = make()
   await other.load(Clockwork, '1')
@@ -165,6 +177,20 @@ async function everything(given: Given, observer: (signal: Signal) => void): Pro
     evolve: { AccountOpened: ({ accounts }) => ({ accounts: accounts + 1 }) },
   })
   await tend(createApp({ store, commands: [openAccount], projections: [balances, owners], observer, ...more })).prepare()
+  const old = {
+    id: randomUUID(),
+    schemaVersion: 1,
+    metadata: JSON.stringify({ correlationId: 'c', causationId: 'c', actor: null }),
+    tags: [],
+  }
+  const closed = { ...old, type: 'AccountClosed', data: JSON.stringify({ reason: 'moved' }) }
+  const unknown = { ...old, id: randomUUID(), type: 'AccountLost', data: '{}' }
+  await store.append([
+    { stream: 'account-old', expectedVersion: 'none', events: [closed] },
+    { stream: 'account-odd', expectedVersion: 'none', events: [unknown] },
+  ])
+  assert.deepEqual((await bank.load(Account, 'old')).state, { status: 'closed' })
+  await assert.rejects(bank.load(Account, 'odd'), { code: 'ES_UNKNOWN_EVENT' })
   await quietly(() => following(given, observer))
   await scheduling(given, observer)
 }
@@ -184,20 +210,14 @@ async function scheduling({ store, clock, tend }: Given, observer: (signal: Sign
   await app.settle()
 }
 
-/** What fails on purpose is not worth a line. */
-async function quietly(run: () => Promise<void>): Promise<void> {
-  const { error } = console
-  console.error = () => {}
-  await run().finally(() => {
-    console.error = error
-  })
-}
-
 /** One signal of each name as it is expected; what differs from run to run is only typed. */
 const expected: Readonly<Record<SignalName, Fields>> = {
   'dispatch.start': { tenant: '', command: 'Tick', executionId: String, correlationId: 'a-request' },
   'dispatch.stop': { tenant: '', command: 'Tick', executionId: String, outcome: 'accepted', duplicate: false, events: 1, durationMs: 0 },
   'dispatch.exception': { tenant: '', command: 'Tick', executionId: String, error: Error, code: undefined, durationMs: 0 },
+  'middleware.start': { tenant: '', command: 'Tick', executionId: String, layer: 1, name: 'ends' },
+  'middleware.stop': { tenant: '', command: 'Tick', executionId: String, layer: 1, name: 'ends', durationMs: 0 },
+  'middleware.exception': { tenant: '', command: 'Tick', executionId: String, layer: 1, name: 'ends', error: Error, durationMs: 0 },
   'aggregate.execute.start': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1 },
   'aggregate.execute.stop': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1, version: 1, events: 1, warm: false },
   'aggregate.execute.exception': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1, error: Error },
@@ -205,6 +225,7 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'aggregate.hibernate': { tenant: '', stream: 'clockwork-1', version: 4, characters: '[{"ticks":4}]'.length },
   'aggregate.passivate': { tenant: '', stream: 'clockwork-1', version: Number, reason: 'idle' },
   'aggregate.activate': { tenant: '', stream: 'clockwork-1', version: 2, from: 'snapshot' },
+  'aggregate.unreadable': { tenant: '', stream: 'account-odd', code: 'ES_UNKNOWN_EVENT', error: Error },
   'aggregate.conflict': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1, code: 'ES_CONCURRENCY' },
   'snapshot.save': { tenant: '', stream: 'clockwork-1', version: 2, characters: '[{"ticks":2}]'.length },
   'snapshot.load': { tenant: '', stream: 'clockwork-1', version: 2 },
@@ -212,9 +233,11 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'snapshot.failed': { tenant: '', stream: 'clockwork-1', version: Number, error: Error },
   'idempotency.hit': { tenant: '', key: 'k', command: 'Tick' },
   'idempotency.miss': { tenant: '', key: 'k', command: 'Tick' },
+  'event.upcast': { tenant: '', stream: 'account-old', type: 'AccountClosed', version: 1, from: 1, to: 2 },
   'memory.pressure': { level: 'critical', usedBytes: 90, limitBytes: 100, factor: 0.1 },
   'subscription.start': { kind: 'handler', name: 'impatient', part: '0/1', epoch: Number },
   'subscription.stop': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
+  'subscription.events': { kind: String, name: String, part: '0/1', events: 1, position: Number, durationMs: 0 },
   'subscription.restart': { kind: String, name: String, part: '0/1', error: Error },
   'subscription.failed': { kind: 'handler', name: 'impatient', part: '0/1', error: Error },
   'lease.lost': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
@@ -251,6 +274,7 @@ const expected: Readonly<Record<SignalName, Fields>> = {
     attempts: 5,
     error: Object,
   },
+  'projection.event': { projection: 'rings', part: '0/1', tenant: '', key: 'a', type: 'Rung', position: Number },
   'projection.checkpoint': { projection: 'rings', part: '0/1', position: Number, events: Number, durationMs: 0 },
   'projection.exception': { projection: 'rings', part: '0/1', tenant: '', key: 'c', position: Number, attempt: 1, error: Error },
   'process.start': { process: 'echo', tenant: '', instance: 'a' },
@@ -430,4 +454,19 @@ test('the walk has an entry for each member of the Signals interface', async () 
   const declared = [...body.matchAll(/^ {2}'([a-z.-]+)':/gm)].map(([, name]) => name)
   assert.deepEqual(declared.sort(), [...signalNames].sort())
   assert.deepEqual(Object.keys(expected).sort(), [...signalNames].sort())
+})
+
+test('an observer of a prefix is told of those signals alone', async () => {
+  const seen: string[] = []
+  const attempts: number[] = []
+  const observer = [
+    onSignals('dispatch.', ({ signal, command }) => seen.push(`${signal} ${command}`)),
+    onSignals('aggregate.execute.start', ({ attempt }) => attempts.push(attempt)),
+  ]
+  const app = testApp({ commands: [ring], observer })
+  await app.execute(ring({ bell: 'a', how: 'well' }), { actor: ann })
+  assert.deepEqual(seen, ['dispatch.start Ring', 'dispatch.stop Ring'])
+  assert.deepEqual(attempts, [1])
+  assert.throws(() => onSignals('dispatched.', () => {}), { code: 'ES_DEFINITION' })
+  await app.stop()
 })

@@ -23,6 +23,7 @@ import { toSettings } from '../../src/runtime/settings.ts'
 import { moment } from './in-front-of.ts'
 import { type Given, onEveryStore, onStore } from './on-every-store.ts'
 import { all, ann, recorder } from './open-bank.ts'
+import { quietly } from './quietly.ts'
 
 const Added = event('Added', z.object({ n: z.number() }))
 const Sum = aggregate('sum', {
@@ -69,17 +70,6 @@ const infrontOfAppend = (store: EventStore, append: (requests: readonly AppendRe
   new Proxy(store, { get: (target, name) => (name === 'append' ? append : Reflect.get(target, name, target)) })
 const alwaysRefused = (store: EventStore) =>
   infrontOfAppend(store, async (requests) => requests.map(({ stream }) => ({ kind: 'refused', error: new ConcurrencyError(stream, 0, 1) })))
-
-/** Runs work that says on the console what went wrong. */
-async function quietly(work: () => Promise<unknown>): Promise<void> {
-  const { error } = console
-  console.error = () => {}
-  try {
-    await work()
-  } finally {
-    console.error = error
-  }
-}
 
 /** Runs work with pauses that take no time, and tells how long they would have been. */
 async function pausesOf(work: () => Promise<unknown>): Promise<readonly number[]> {
@@ -444,6 +434,16 @@ const proofs: Readonly<Record<string, Proof>> = {
     await adder(given, { observer: [one, two] }).add()
     assert.ok(one.signals.length > 0)
     assert.deepEqual(one.signals, two.signals)
+  },
+  async telemetry(given) {
+    const work: string[] = []
+    const around = ({ kind }: { readonly kind: string }, run: () => unknown) => {
+      work.push(kind)
+      run()
+    }
+    const receipt = await adder(given, { telemetry: { around, carrier: () => ({ thread: 'red' }), here: () => undefined } }).add()
+    assert.deepEqual(work, ['command', 'load', 'append'])
+    assert.equal(receipt.events[0].metadata.thread, 'red')
   },
   async defaults(given) {
     assert.throws(() => adder(given, { defaults: { command: { attempts: 0 } } }), {

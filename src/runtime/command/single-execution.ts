@@ -18,6 +18,7 @@ import { assertStreamName, streamName } from '../../core/stream-name.ts'
 import type { ViewWrite } from '../../core/view-store.ts'
 import type { Engine } from '../engine.ts'
 import { type LoadSource, loadAggregate } from '../state/load-aggregate.ts'
+import { tellUpcast } from '../tell-upcast.ts'
 import { unlessAbandoned } from '../timeout.ts'
 import type { TransactionalViews } from '../view/transactional-views.ts'
 import { isConflict, untilNoConflict } from './conflicts.ts'
@@ -92,7 +93,11 @@ async function decideOn(engine: Engine, session: Session, execution: Execution, 
   }
   let result: AppendResult | undefined
   try {
-    result = request && (await session.append(rows.length > 0 ? { ...request, views: rows } : request))
+    if (request) {
+      const whole = rows.length > 0 ? { ...request, views: rows } : request
+      const append = () => session.append(whole)
+      result = await (engine.tracing ? engine.tracing.append([whole], [], append) : append())
+    }
   } finally {
     if (result?.kind === 'appended') views.confirm(execution.tenant, rows)
     else views.forget(execution.tenant, rows)
@@ -164,7 +169,9 @@ async function basisOf(engine: Engine, session: Session, execution: Execution): 
     const version = expectedVersion === 'any' ? undefined : await versionOf(session, tenant, stream)
     return { stream, state: undefined, version }
   }
-  const found = await readBoundary(session, execution, boundary)
+  const { tracing, store, tell } = engine
+  const read = () => readBoundary(tell, session, execution, boundary)
+  const found = await (tracing ? tracing.around({ kind: 'query', store: store.name, tenant, command: command.command }, read) : read())
   return { stream, version: expectedVersion === 'any' ? undefined : await versionAt(session, tenant, stream, found.head), ...found }
 }
 
@@ -212,6 +219,7 @@ async function versionAt(session: Session, tenant: string, stream: string, head:
 
 /** Folds what matches the boundary, up to a head that was read before it: what comes later fails the condition. */
 async function readBoundary(
+  tell: Engine['tell'],
   session: Session,
   { input, tenant, command }: Execution,
   boundary: Extract<CommandBoundary, { kind: 'query' }>,
@@ -232,7 +240,11 @@ async function readBoundary(
   if (query.length === 0) return { head, state }
   const options: ReadAllOptions = { tenant, query, to: head }
   for await (const page of log.readAll(options)) {
-    for (const stored of page.events) state = step(boundary.evolve, state, decodeEvent(definitions.get(stored.type), stored), input)
+    for (const stored of page.events) {
+      const type = definitions.get(stored.type)
+      tellUpcast(tell, type, stored)
+      state = step(boundary.evolve, state, decodeEvent(type, stored), input)
+    }
   }
   return { head, state, condition: { query, after: head } }
 }

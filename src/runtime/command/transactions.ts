@@ -67,9 +67,13 @@ export async function transact(
   work: (calls: TransactionCalls) => Promise<unknown>,
   options: TransactionOptions,
 ): Promise<unknown> {
-  const result = await runTransaction(scope, work, options)
-  if (result instanceof Refusal) throw result.error
-  return result
+  const run = async () => {
+    const result = await runTransaction(scope, work, options)
+    if (result instanceof Refusal) throw result.error
+    return result
+  }
+  const { tracing } = scope.engine
+  return tracing ? tracing.around({ kind: 'transaction', tenant: scope.tenant }, run) : run()
 }
 
 async function runTransaction(

@@ -6,6 +6,7 @@
  */
 import { reject } from '../../core/rejection.ts'
 import type { Engine } from '../engine.ts'
+import { keepLongMs } from './execute-command.ts'
 import { entryForRejection, recallKept, toKey } from './idempotency.ts'
 
 /** @returns where its last event is, if it was executed: 0 when it has written none. `undefined`: it was not, and never will be. */
@@ -15,9 +16,9 @@ export type WithdrawFor = (
   request: { readonly command: string; readonly input: unknown },
 ) => Promise<{ readonly position: number } | undefined>
 
-export function withdrawWith({ store, clock, settings }: Engine): WithdrawFor {
+export function withdrawWith({ store, clock }: Engine): WithdrawFor {
   return async (tenant, idempotencyKey, { command, input }) => {
-    const key = toKey(idempotencyKey, command, input, clock.now() + settings.keepOutcomeMs)
+    const key = toKey(idempotencyKey, command, input, clock.now() + keepLongMs)
     const idempotency = entryForRejection(key, reject('Withdrawn'), command)
     const [result] = await store.append([{ tenant, stream: 'withdrawn-command', expectedVersion: 'any', events: [], idempotency }])
     if (result?.kind === 'refused') throw result.error

@@ -10,6 +10,7 @@ import type { DomainEvent } from '../../core/event.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { AnyProcessManager } from '../../core/process-manager.ts'
 import type { Rejection } from '../../core/rejection.ts'
+import type { Engine } from '../engine.ts'
 import type { Persistence } from '../subscription/subscription.ts'
 import {
   afterRejected,
@@ -27,13 +28,14 @@ import {
   rejectedAgain,
 } from './instance.ts'
 import type { Known, KnownInstances } from './known-instances.ts'
+import { reacting } from './trace-reaction.ts'
 
 /** Sends a command in the name of a process. */
 export type SendFor = (
   process: string,
   tenant: string,
   command: KeptCommand,
-  options: Cause & { readonly idempotencyKey: string; readonly signal: AbortSignal },
+  options: Omit<Cause, 'trace'> & { readonly idempotencyKey: string; readonly signal: AbortSignal },
 ) => Promise<Outcome<DomainEvent, Rejection>>
 
 /** What sending needs of its app. */
@@ -41,6 +43,7 @@ export interface QueuePorts {
   readonly clock: Clock
   readonly persistence: Persistence
   readonly send: SendFor
+  readonly tracing: Engine['tracing']
 }
 
 /** How many instances send at the same time. */
@@ -49,7 +52,7 @@ const mostAtOnce = 64
 /** @returns how to send what is in the queues of some instances: each in its order, many of them side by side. */
 export function makeCommandQueue(
   process: AnyProcessManager,
-  { clock, persistence, send }: QueuePorts,
+  { clock, persistence, send, tracing }: QueuePorts,
   instances: KnownInstances,
   stopping: AbortSignal,
 ): (all: readonly Known[]) => Promise<void> {
@@ -86,14 +89,22 @@ export function makeCommandQueue(
   ): Promise<Reacted | { readonly instance: Instance; readonly error: unknown } | undefined> {
     const idempotencyKey = commandKey(process.name, key, first)
     try {
-      const outcome = await send(process.name, tenant, first, { ...instance.cause, idempotencyKey, signal: stopping })
+      const { trace: from, ...cause } = instance.cause
+      const sending = () => send(process.name, tenant, first, { ...cause, idempotencyKey, signal: stopping })
+      const about = { process: process.name, tenant, instance: key }
+      const { command } = first
+      const outcome = await (tracing
+        ? tracing.around({ kind: 'send', ...about, command, undo: first.kind === 'undo', from }, sending)
+        : sending())
       const now = clock.now()
       if (outcome.ok) return { instance: afterSent(instance, now, outcome.receipt), timers: noTimers }
       const { rejection } = outcome
       const answer = first.kind === 'undo' ? undefined : process.rejected[first.command]
       if (answer) {
-        const reaction: Reaction = answer({ ...effects, state: instance.state, rejection })
-        return react(process.name, afterRejected(instance, now, rejection.code), reaction, now)
+        return reacting(tracing, { ...about, to: { rejection: rejection.code } }, instance, () => {
+          const reaction: Reaction = answer({ ...effects, state: instance.state, rejection })
+          return react(process.name, afterRejected(instance, now, rejection.code), reaction, now)
+        })
       }
       const error = new Error(`it was rejected (${rejection.code}), and "rejected" has no answer to that`)
       return { instance: rejectedAgain(instance), error }

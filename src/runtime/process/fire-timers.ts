@@ -11,16 +11,19 @@ import type { EventStore } from '../../core/event-store.ts'
 import { fromJson } from '../../core/json.ts'
 import type { AnyProcessManager } from '../../core/process-manager.ts'
 import type { RecordWrite, WorkRecord } from '../../core/work-store.ts'
+import type { Engine } from '../engine.ts'
 import type { ConsumerContext, Persistence } from '../subscription/subscription.ts'
 import { hasWork, noTimers, noted, react, without } from './instance.ts'
 import { idOf, type Known, type KnownInstances } from './known-instances.ts'
 import { type TimerBody, type TimerRecords, timerBody } from './timer-records.ts'
+import { reacting } from './trace-reaction.ts'
 
 /** What firing needs of its app. */
 export interface TimerPorts {
   readonly store: EventStore
   readonly clock: Clock
   readonly persistence: Persistence
+  readonly tracing: Engine['tracing']
 }
 
 /** Fires timers. */
@@ -32,7 +35,7 @@ export interface TimerFiring {
 
 export function makeTimerFiring(
   process: AnyProcessManager,
-  { store, clock, persistence }: TimerPorts,
+  { store, clock, persistence, tracing }: TimerPorts,
   timers: TimerRecords,
   instances: KnownInstances,
   commit: ConsumerContext['commit'],
@@ -57,7 +60,10 @@ export function makeTimerFiring(
     try {
       const answer = process.timeouts[name]
       if (!answer) throw new DefinitionError(`Process manager ${process.name} has no timeouts.${name} any more.`)
-      const result = react(process.name, fired, answer({ ...effects, state: instance.state }), now)
+      const about = { process: process.name, tenant: record.tenant, instance: before.key, to: { timer: name } }
+      const result = reacting(tracing, about, instance, () =>
+        react(process.name, fired, answer({ ...effects, state: instance.state }), now),
+      )
       reacted = instances.written(before, result.instance, hasWork(result.instance) ? now : null, result.timers)
       isSetAgain = result.timers.set.some((one) => one.name === name)
     } catch (error) {

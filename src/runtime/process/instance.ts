@@ -9,6 +9,7 @@ import type { Effect, Reaction } from '../../core/effect.ts'
 import { DefinitionError } from '../../core/errors.ts'
 import { fromJson, toJson } from '../../core/json.ts'
 import type { Receipt } from '../../core/outcome.ts'
+import type { Carrier } from '../../core/telemetry.ts'
 
 /** A command as it is kept. */
 export interface KeptCommand {
@@ -34,6 +35,8 @@ export type PendingCommand = Exclude<Pending, { readonly kind: 'complete' }>
 export interface Cause {
   readonly correlationId: string
   readonly causationId: string
+  /** Where its trace goes on, if there is a telemetry. */
+  readonly trace?: Carrier
 }
 
 /** What has happened to an instance. */

@@ -19,6 +19,7 @@ import { makeTimerFiring, type TimerPorts } from './fire-timers.ts'
 import { hasWork, type Instance, newInstance, noted, type Reacted, react, type TimerChanges, together } from './instance.ts'
 import { idOf, type Known, makeKnownInstances } from './known-instances.ts'
 import { makeTimerRecords } from './timer-records.ts'
+import { reacting } from './trace-reaction.ts'
 
 /** What a process needs of its app. */
 export interface ProcessPorts extends QueuePorts, TimerPorts {
@@ -27,7 +28,7 @@ export interface ProcessPorts extends QueuePorts, TimerPorts {
 }
 
 export function processConsumer(process: AnyProcessManager, owner: string, ports: ProcessPorts, context: ConsumerContext): Consumer {
-  const { store, clock, withdraw, tell } = ports
+  const { store, clock, withdraw, tell, tracing } = ports
   const { slots, stopping, commit } = context
   const timers = makeTimerRecords(store.work, clock, owner, slots)
   const instances = makeKnownInstances({ name: process.name, owner, work: store.work, timers, tell }, context)
@@ -76,7 +77,10 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
         const id = idOf(delivery.event.tenant, delivery.key)
         const before = touched.get(id)
         const start = before?.known ?? (instances.find(delivery.event.tenant, delivery.key) as Known)
-        const next = onEvent(delivery, before ? before.instance : start.instance)
+        const { event, key } = delivery
+        const instance = before ? before.instance : start.instance
+        const about = { process: process.name, tenant: event.tenant, instance: key, to: { event } }
+        const next = reacting(tracing, about, instance, () => onEvent(delivery, instance))
         if (next) touched.set(id, { known: start, instance: next.instance, timers: together(before?.timers, next.timers) })
       },
       gathered() {

@@ -52,7 +52,8 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
     })),
     ...definitions.processes.map((process) => {
       const follower = followerOf('process', process)
-      const ports = { store, clock, persistence: patient, send: calls.send, withdraw: withdrawWith(engine), tell: engine.tell }
+      const { tell, tracing } = engine
+      const ports = { store, clock, persistence: patient, send: calls.send, withdraw: withdrawWith(engine), tell, tracing }
       const consumer = (context: ConsumerContext) => processConsumer(process, follower.id, ports, context)
       return { ...follower, persistence: patient, consumer }
     }),

@@ -12,8 +12,9 @@ export function handlerConsumer(handler: AnyEventHandler, callsFor: CallsFor, si
     keysOf: ({ stream }) => [stream],
     begin: () => ({
       async handle({ event, attempt }) {
-        const run = () => handler.handle(event, { attempt, signal, ...callsFor(event) })
-        await (engine.tell ? watched(engine.tell, engine, handler.name, event, attempt, run) : run())
+        const handle = () => handler.handle(event, { attempt, signal, ...callsFor(event) })
+        const run = () => (engine.tell ? watched(engine.tell, engine, handler.name, event, attempt, handle) : handle())
+        await (engine.tracing ? engine.tracing.around({ kind: 'handle', handler: handler.name, event, attempt }, run) : run())
       },
       gathered: () => ({}),
     }),
@@ -21,7 +22,7 @@ export function handlerConsumer(handler: AnyEventHandler, callsFor: CallsFor, si
   }
 }
 
-type Watching = Pick<Engine, 'tell' | 'clock'>
+type Watching = Pick<Engine, 'tell' | 'tracing' | 'clock'>
 
 async function watched(
   tell: NonNullable<Engine['tell']>,

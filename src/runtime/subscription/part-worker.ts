@@ -17,6 +17,7 @@ import { fromJson } from '../../core/json.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import type { Lease, Work } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
+import { tellUpcast } from '../tell-upcast.ts'
 import { pause } from '../timeout.ts'
 import { decoded, keyOf, positionOf, sameEvent, wholeEvents } from './deliveries.ts'
 import type { LogFeed } from './log-feed.ts'
@@ -44,6 +45,7 @@ export interface WorkerContext {
   readonly handedOn: (subscription: Subscription) => void
   readonly failed: (worker: PartWorker, error: unknown) => void
   readonly tell: Engine['tell']
+  readonly tracing: Engine['tracing']
 }
 
 /** `waiting`: everything that was there is done. */
@@ -77,7 +79,7 @@ const mostTogether = 1000
 const mostConflicts = 10
 
 export function startPartWorker(context: WorkerContext, subscription: Subscription, lease: Lease): PartWorker {
-  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, tell } = context
+  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, tell, tracing } = context
   const { kind, name } = subscription
   const { part } = lease
   const slots = slotsOf(part)
@@ -207,7 +209,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     const deliveries = page.events.flatMap(deliveriesOf)
     for (let done = 0; done < deliveries.length && !stopping.signal.aborted; ) {
       const some = wholeEvents(deliveries, done, done + together)
-      done += await takeSome(some, done + some.length === deliveries.length ? page.position : positionOf(some))
+      const end = done + some.length === deliveries.length ? page.position : positionOf(some)
+      done += await traced(some, () => takeSome(some, end))
     }
     if (deliveries.length > 0) return
     seen = page.position
@@ -219,6 +222,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   /** Deliveries of an event to the keys of this part. */
   function deliveriesOf(stored: StoredEvent): readonly Delivery[] {
     const { event, keys, unreadable } = decoded(eventTypes, consumer, stored)
+    if (keys.length > 0 && !unreadable) tellUpcast(tell, eventTypes.get(stored.type), stored)
     return keys.flatMap((key) => {
       const slot = slotOf(stored.tenant, key)
       const isDone = (ahead[slot] ?? 0) >= stored.position
@@ -247,7 +251,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
           if (failure) {
             tellFailure(delivery, failure.error)
             parkings.failed(delivery, failure.error)
-          } else succeeded++
+          } else {
+            tellFolded(delivery)
+            succeeded++
+          }
         }
       } catch (caught) {
         // The end of all patience. What was done before it is committed; of an event with several keys, nothing is.
@@ -287,11 +294,25 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     await step(to, {}, () => parkings.changes())
   }
 
+  /** Of projections; handlers and processes do it themselves, one event at a time. */
+  function traced<T>(deliveries: readonly Delivery[], run: () => Promise<T>): Promise<T> {
+    if (!tracing || kind !== 'projection') return run()
+    const events = [...new Set(deliveries.filter(({ unreadable }) => !unreadable).map(({ event }) => event))]
+    return tracing.around({ kind: 'project', projection: name, part, events }, run)
+  }
+
   /** What projections do; handlers tell it themselves, and processes tell of their instances. */
   function tellStep(done: readonly Delivery[], to: number, startedAt: number): void {
+    if (!tell) return
+    const told = { part, events: new Set(done.map(({ event }) => event)).size, position: to, durationMs: clock.now() - startedAt }
+    tell({ signal: 'subscription.events', kind, name, ...told })
+    if (kind === 'projection') tell({ signal: 'projection.checkpoint', projection: name, ...told })
+  }
+
+  function tellFolded({ event, key }: Delivery): void {
     if (!tell || kind !== 'projection') return
-    const events = new Set(done.map(({ event }) => event)).size
-    tell({ signal: 'projection.checkpoint', projection: name, part, position: to, events, durationMs: clock.now() - startedAt })
+    const { tenant, type, position: at } = event
+    tell({ signal: 'projection.event', projection: name, part, tenant, key, type, position: at })
   }
 
   function tellFailure({ event, key, attempt }: Delivery, failure: unknown): void {
@@ -351,7 +372,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         const { event, keys, unreadable } = decoded(eventTypes, consumer, stored, known.edited)
         const { key, slot, attempts } = known
         if (known.unread?.includes(at) && !unreadable) await handOn(known, next, event.tenant, keys)
-        else if (!(await retryOne(known, next, { event, key, slot, attempt: attempts + 1, unreadable }))) return
+        else {
+          const delivery = { event, key, slot, attempt: attempts + 1, unreadable }
+          if (!(await traced([delivery], () => retryOne(known as Parked, next, delivery)))) return
+        }
       } else await step(position, {}, [{ known, next }])
       known = parking.find(known)
     }
@@ -372,6 +396,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       await step(position, {}, [{ known, next: parking.afterFailure(known, failure.error) }])
       return false
     }
+    tellFolded(delivery)
     handled++
     await batch.committed?.()
     return true

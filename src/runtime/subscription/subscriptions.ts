@@ -43,6 +43,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     checkpointEveryMs: settings.checkpointEveryMs,
     restart: settings.restart,
     tell,
+    tracing: engine.tracing,
     moved(worker) {
       const { subscription, part } = worker.lease
       if (worker.status === 'lost') {

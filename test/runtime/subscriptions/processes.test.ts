@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { StoreUnavailableError } from '../../../src/core/errors.ts'
 import { testApp } from '../../../src/testing/index.ts'
-import { moment } from '../in-front-of.ts'
+import { inFrontOf, moment } from '../in-front-of.ts'
 import { type Given, onEveryStore } from '../on-every-store.ts'
+import { quietly } from '../quietly.ts'
 import { type Agency, agency, ann, ask, instanceOf, logOf, note, openAgency } from './agency.ts'
 import { workInFrontOf } from './follow.ts'
 
@@ -257,4 +258,38 @@ onEveryStore('instances of one name in two tenants know nothing of each other', 
   await app.settle()
   assert.deepEqual([(await instanceOf(given, 't')).state.booked, (await instanceOf(given, 't', 'acme')).state.booked], [1, 1])
   assert.deepEqual(await logOf(acme), ['Asked', 'Booked hotel', 'Cancelled hotel'])
+})
+
+onEveryStore('a command is not executed again, however long it takes until somebody is there to hear what came of it', async (given) => {
+  const parts = agency()
+  const failed = moment()
+  let isBooked = false
+  const store = workInFrontOf(
+    inFrontOf(given.store, {
+      async append(requests) {
+        const results = await given.store.append(requests)
+        isBooked ||= requests.some(({ events }) => events.some(({ type }) => type === 'Booked'))
+        return results
+      },
+    }),
+    {
+      async commit(works) {
+        if (!isBooked) return given.store.work.commit(works)
+        failed.resolve()
+        throw new StoreUnavailableError('test', 'gone after the booking')
+      },
+    },
+  )
+  await quietly(async () => {
+    const first = openAgency({ ...given, store }, parts)
+    await first.start()
+    await first.execute(ask({ trip: 't', wants: ['hotel'] }), { actor: ann })
+    await failed.promise
+    await first.stop({ keepStore: true })
+  })
+  await given.clock.advance({ days: 100 })
+  await given.store.forgetExpired(given.clock.now())
+  const second = openAgency(given, parts)
+  await second.settle()
+  assert.deepEqual(await logOf(second), ['Asked', 'Booked hotel'])
 })
