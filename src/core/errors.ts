@@ -30,6 +30,8 @@ export const errorCodes = {
   ES_SQL: 'a statement of your own failed',
   ES_LEASE_LOST: 'somebody else has taken this part of a subscription over',
   ES_RECORD_CONFLICT: 'a record was changed by somebody else',
+  ES_NOT_FOUND: 'there is no instance, or no schedule, with this id',
+  ES_WRONG_STATUS: 'an instance, or a schedule, is in a status in which that cannot be done',
   ES_DEAD_LETTERED: 'what is waited for has failed, and waits in the dead letters',
   ES_UNKNOWN_SUBSCRIPTION: 'no projection, handler or process that follows the log has this name, or several have',
   ES_SUBSCRIPTION_PAUSED: 'what is waited for is paused',
@@ -344,6 +346,30 @@ export class LeaseLostError extends DacapoError {
 export class RecordConflictError extends DacapoError {
   constructor(kind: string, key: string) {
     super('ES_RECORD_CONFLICT', `The ${kind} ${JSON.stringify(key)} was changed by somebody else: read it again.`, { retryable: true })
+  }
+}
+
+/** There is nothing with this id to be looked at or acted on. */
+export class NotFoundError extends DacapoError {
+  /** What was looked for, e.g. `instance "t1" of transfers`. */
+  readonly what: string
+
+  constructor(what: string) {
+    super('ES_NOT_FOUND', `There is no ${what}.`)
+    this.what = what
+  }
+}
+
+/** It is there, but in a status in which this cannot be done. Nothing was changed. */
+export class WrongStatusError extends DacapoError {
+  /** What was to be changed, e.g. `instance "t1" of transfers`. */
+  readonly what: string
+  readonly status: string
+
+  constructor(what: string, status: string, act: string) {
+    super('ES_WRONG_STATUS', `There is nothing to ${act}: ${what} is ${status}.`)
+    this.what = what
+    this.status = status
   }
 }
 

@@ -71,6 +71,14 @@ interface OfInstance {
   readonly instance: string
 }
 
+/** A command on a schedule. */
+interface OfSchedule {
+  readonly tenant: string
+  /** Its id. */
+  readonly schedule: string
+  readonly command: string
+}
+
 /** Every signal and what it carries; durations in milliseconds. */
 export interface Signals {
   'dispatch.start': OfCommand & { readonly correlationId: string }
@@ -165,7 +173,26 @@ export interface Signals {
   'process.compensate': OfInstance & { readonly commands: number }
   'process.timer': OfInstance & { readonly timer: string; readonly change: 'set' | 'fired' | 'cancelled' | 'failed' }
   'process.stuck': OfInstance & { readonly name: string; readonly reason: string }
+  'process.act': OfInstance & {
+    readonly act: 'retry' | 'compensate' | 'close'
+    readonly actor: unknown
+    readonly reason: string | undefined
+  }
   'process.stop': OfInstance & { readonly compensated: boolean; readonly durationMs: number }
+  'schedule.set': OfSchedule & { readonly dueAt: number; readonly everyMs: number | undefined }
+  'schedule.run': OfSchedule & {
+    /** The time that was meant. */
+    readonly dueAt: number
+    readonly attempt: number
+    readonly outcome: 'accepted' | 'empty' | 'rejected' | 'failed'
+    readonly code: string | undefined
+    readonly duplicate: boolean
+    readonly lateMs: number
+    readonly durationMs: number
+  }
+  'schedule.failed': OfSchedule & { readonly dueAt: number; readonly attempts: number; readonly error: KeptError }
+  'schedule.retry': OfSchedule & { readonly dueAt: number }
+  'schedule.cancel': OfSchedule
 }
 
 /** How full the heap is: `elevated` from 70 %, `critical` from 85 % of its limit. */
@@ -230,5 +257,11 @@ export const signalNames = [
   'process.compensate',
   'process.timer',
   'process.stuck',
+  'process.act',
   'process.stop',
+  'schedule.set',
+  'schedule.run',
+  'schedule.failed',
+  'schedule.retry',
+  'schedule.cancel',
 ] as const satisfies readonly SignalName[]

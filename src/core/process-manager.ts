@@ -16,7 +16,7 @@ import { assertStartFrom, type StartFrom } from './start-from.ts'
 export type Correlation = string | { readonly start: string } | { readonly continue: string } | { readonly stop: string } | undefined
 
 /** A fold that reacts: one instance per correlation, serial, durable. */
-export interface ProcessManager<N extends string = string> {
+export interface ProcessManager<N extends string = string, S = any> {
   readonly kind: 'process'
   readonly name: N
   readonly events: readonly AnyEventType[]
@@ -29,6 +29,7 @@ export interface ProcessManager<N extends string = string> {
   readonly timeouts: Readonly<Record<string, (context: any) => Reaction>>
   readonly partitions?: number
   readonly startFrom?: StartFrom
+  readonly '~types'?: { readonly state: S }
 }
 
 /** Any process manager. */
@@ -71,7 +72,7 @@ export function processManager<const N extends string, ET extends AnyEventType, 
     /** Where it begins when it was never started before; later it goes on where it was. Default `'beginning'`. */
     readonly startFrom?: StartFrom
   },
-): ProcessManager<N> {
+): ProcessManager<N, S> {
   assertPartName('Process manager', name)
   assertFold(`Process manager ${name}`, definition, false)
   if (typeof definition.correlate !== 'function') throw new DefinitionError(`Process manager ${name} needs correlate: (event) => an id.`)

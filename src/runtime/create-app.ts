@@ -4,6 +4,7 @@ import type { AnyCommand } from '../core/command.ts'
 import { CommandRejectedError, DefinitionError } from '../core/errors.ts'
 import type { HandlerContext } from '../core/event-handler.ts'
 import type { EventStore, ListStreamsOptions } from '../core/event-store.ts'
+import type { AnyProcessManager } from '../core/process-manager.ts'
 import type { AnyProjection } from '../core/projection.ts'
 import type { RecordedEvent } from '../core/recorded-event.ts'
 import { assertTenant } from '../core/stream-name.ts'
@@ -16,9 +17,11 @@ import { callsWithin } from './command/within.ts'
 import { findCommand } from './definitions.ts'
 import { describe } from './describe.ts'
 import type { Engine } from './engine.ts'
+import { lazily } from './lazily.ts'
 import { type Lifecycle, makeLifecycle } from './lifecycle.ts'
 import { makeEngine } from './make-engine.ts'
-import type { SendFor } from './process/process-consumer.ts'
+import type { SendFor } from './process/command-queue.ts'
+import type { ProcessInstances } from './process/process-instances.ts'
 import {
   type EventsOptions,
   findStream,
@@ -29,6 +32,7 @@ import {
   readEvents,
   readHistory,
 } from './read/reads.ts'
+import type { SchedulesOf } from './schedule/schedules.ts'
 import { v8Heap } from './state/memory-pressure.ts'
 import { snapshotsOf } from './state/snapshots.ts'
 import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates.ts'
@@ -83,6 +87,7 @@ function makeApp(parts: Parts, tenant: string) {
     return outcome
   }
   const scope = { engine, tenant, middleware, warm }
+  const schedules = schedulesIn(parts, tenant)
 
   return {
     tenant,
@@ -120,14 +125,14 @@ function makeApp(parts: Parts, tenant: string) {
       assertTenant(id)
       return makeApp(parts, id)
     },
-    subscriptions: loadedLater<SubscriptionCalls>(lifecycle, 'subscriptions', ['list', 'pause', 'resume', 'rewind'], async () => {
+    subscriptions: lazily<SubscriptionCalls>(lifecycle, 'subscriptions', ['list', 'pause', 'resume', 'rewind'], async () => {
       const { subscriptionCalls } = await import('./subscription/operate.ts')
       return subscriptionCalls(engine, () => lifecycle.subscriptions)
     }),
-    deadLetters: loadedLater<DeadLetters>(lifecycle, 'deadLetters', ['list', 'get', 'retry', 'edit', 'discard'], async () => {
-      const { deadLettersOf } = await import('./subscription/dead-letters.ts')
-      return deadLettersOf(engine, tenant, (subscription) => lifecycle.subscriptions?.poke(subscription))
-    }),
+    deadLetters: deadLettersIn(parts, tenant),
+    schedule: schedules.schedule,
+    schedules,
+    process: (process: AnyProcessManager) => instancesIn(parts, tenant, process),
     stats: (aggregate?: AnyAggregate, id?: string) =>
       during('stats', async () =>
         aggregate ? aggregateStatistics(engine, warm, tenant, aggregate, id as string) : appStatistics(engine, warm),
@@ -135,20 +140,41 @@ function makeApp(parts: Parts, tenant: string) {
     describe: () => describe(engine),
     prepare: lifecycle.ready,
     idle: () => engine.background.idle(),
-    start: () => lifecycle.start({ forEvent: (event) => handlerCalls(parts, event), send: sendFor(parts) }),
+    start: () =>
+      lifecycle.start({
+        forEvent: (event) => handlerCalls(parts, event),
+        send: sendFor(parts),
+        execute: (of, request, asking) => executeCommand({ ...executionPath(atWork(parts), of), isKeptLong: true }, request, asking),
+      }),
     settle: lifecycle.settle,
     stop: async ({ keepStore = false }: { readonly keepStore?: boolean } = {}) => lifecycle.stop(keepStore),
     [Symbol.asyncDispose]: async () => lifecycle.stop(false),
   }
 }
 
-/** Calls whose code is loaded when one of them is made: an app that makes none has no need of it. */
-function loadedLater<T>({ during }: Lifecycle, what: string, names: readonly (keyof T & string)[], load: () => Promise<T>): T {
-  const call = (name: keyof T, given: readonly unknown[]) => load().then((calls) => (calls[name] as any)(...given))
-  return Object.fromEntries(
-    names.map((name) => [name, (...given: readonly unknown[]) => during(`${what}.${name}`, () => call(name, given))]),
-  ) as unknown as T
+const deadLettersIn = ({ engine, lifecycle }: Parts, tenant: string): DeadLetters =>
+  lazily(lifecycle, 'deadLetters', ['list', 'get', 'retry', 'edit', 'discard'], async () => {
+    const { deadLettersOf } = await import('./subscription/dead-letters.ts')
+    return deadLettersOf(engine, tenant, pokeIn(lifecycle))
+  })
+
+function instancesIn({ engine, lifecycle }: Parts, tenant: string, process: AnyProcessManager): ProcessInstances {
+  if (!engine.definitions.processes.includes(process)) {
+    throw new DefinitionError(`Process manager ${process?.name} is not registered in this app: list it in the processes of createApp.`)
+  }
+  return lazily(lifecycle, 'process', ['list', 'get', 'timeline', 'retry', 'compensate', 'close'], async () => {
+    const { processInstancesOf } = await import('./process/process-instances.ts')
+    return processInstancesOf(engine, tenant, process, pokeIn(lifecycle))
+  })
 }
+
+const schedulesIn = ({ engine, lifecycle }: Parts, tenant: string): SchedulesOf =>
+  lazily(lifecycle, 'schedules', ['schedule', 'list', 'get', 'cancel', 'retry'], async () => {
+    const { schedulesOf } = await import('./schedule/schedules.ts')
+    return schedulesOf(engine, tenant, () => lifecycle.scheduler?.poke())
+  })
+
+const pokeIn = (lifecycle: Lifecycle) => (subscription: string) => lifecycle.subscriptions?.poke(subscription)
 
 /** What a handler executes because of an event: in its tenant, with its correlation, and with the event as the cause. */
 function handlerCalls(parts: Parts, { tenant, id, metadata }: RecordedEvent): Pick<HandlerContext, 'execute'> {
@@ -171,7 +197,7 @@ function sendFor(parts: Parts): SendFor {
   return (process, tenant, { command, input }, options) => {
     const { asker } = findCommand(parts.engine.definitions, command)
     const actor = asker.process?.(process) ?? { id: process, roles: ['process'] }
-    const path = { ...executionPath(atWorkParts, tenant), trusted: true }
+    const path = { ...executionPath(atWorkParts, tenant), trusted: true, isKeptLong: true }
     return executeCommand(path, { command, input }, { actor, ...options })
   }
 }

@@ -3,6 +3,7 @@ import { StoppedError } from '../core/errors.ts'
 import { assertOutside } from './command/open-transaction.ts'
 import { type Engine, report } from './engine.ts'
 import { prepareStore } from './prepare-store.ts'
+import type { Scheduler } from './schedule/scheduler.ts'
 import type { Calls } from './subscription/define.ts'
 import type { Subscriptions } from './subscription/subscriptions.ts'
 
@@ -24,6 +25,8 @@ export interface Lifecycle {
   settle(): Promise<void>
   /** What follows the log, once it was started. */
   readonly subscriptions: Subscriptions | undefined
+  /** What fires schedules, once it was started. */
+  readonly scheduler: Scheduler | undefined
 }
 
 const forgetEveryMs = 60 * 60 * 1000
@@ -44,6 +47,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace:
   const stopping = new AbortController()
   let starting: Promise<void> | undefined
   let subscriptions: Subscriptions | undefined
+  let scheduler: Scheduler | undefined
 
   async function prepare(): Promise<void> {
     tracing ??= trace()
@@ -99,7 +103,8 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace:
         stopping.abort()
         cancelForgetting()
         await starting?.catch(() => {}) // who has started it was told
-        await subscriptions?.stop(engine.settings.stopWithinMs)
+        const { stopWithinMs } = engine.settings
+        await Promise.all([subscriptions?.stop(stopWithinMs), scheduler?.stop(stopWithinMs)])
         workHasEnded = true
         if (running > 0) {
           await new Promise<void>((resolve) => {
@@ -119,8 +124,10 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace:
       if (stopped) return Promise.reject(new StoppedError('The app'))
       starting ??= (async () => {
         await prepare()
+        // Only now: an app that is never started does not load it.
+        const { startScheduler } = await import('./schedule/scheduler.ts')
+        scheduler ??= startScheduler(engine, calls.execute)
         if (engine.definitions.asynchronous.length === 0) return
-        // Only now: an app that runs commands alone does not load it.
         const { startSubscriptions } = await import('./subscription/subscriptions.ts')
         subscriptions = await startSubscriptions(engine, calls)
       })()
@@ -130,11 +137,16 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace:
       return starting
     },
     async settle() {
-      await subscriptions?.settle()
+      // What was scheduled leads to events, and those may lead to a schedule.
+      do await subscriptions?.settle()
+      while (await scheduler?.settle())
       await engine.background.idle()
     },
     get subscriptions() {
       return subscriptions
+    },
+    get scheduler() {
+      return scheduler
     },
   }
 }

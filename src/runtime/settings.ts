@@ -64,7 +64,7 @@ export interface Defaults {
     /** How long `waitFor` and `atLeast` wait. Default 5 seconds. */
     readonly waitTimeout?: Duration
   }
-  /** For event handlers without their own `retry`. Default: 5 attempts, waits from 100 milliseconds to 30 seconds, then the dead letters. */
+  /** For event handlers without their own `retry`, processes and schedules. Default: 5 attempts, waits from 100 milliseconds to 30 seconds, then the dead letters. */
   readonly handlers?: { readonly retry?: RetryPolicy }
 }
 

@@ -133,6 +133,7 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   await app.settle()
   await ringAs('b', 'at the second attempt')
   await ringAs('c', 'never')
+  await app.process(echo).close('c', 'it is cracked', { actor: ann })
   failure = new StoreUnavailableError(store.name, 'It was switched off for a moment.')
   await ringAs('d', 'for nobody')
   const lost = (await store.work.parts()).filter(({ subscription }) => subscription === 'handler:listener')
@@ -213,6 +214,22 @@ async function everything(given: Given, observer: (signal: Signal) => void): Pro
   assert.deepEqual((await bank.load(Account, 'old')).state, { status: 'closed' })
   await assert.rejects(bank.load(Account, 'odd'), { code: 'ES_UNKNOWN_EVENT' })
   await quietly(() => following(given, observer))
+  await scheduling(given, observer)
+}
+
+/** Makes everything happen that happens to schedules. */
+async function scheduling({ store, clock, tend }: Given, observer: (signal: Signal) => void): Promise<void> {
+  const app = tend(testApp({ commands: [tick], store, clock, observer }))
+  for (const [id, how] of Object.entries({ well: undefined, badly: 'wrong' } as const)) {
+    await app.schedule(tick({ ...(how && { how }) }), { after: { seconds: 1 }, actor: ann, id })
+  }
+  const { cancel } = await app.schedule(tick({}), { every: { days: 1 }, actor: ann, id: 'daily' })
+  await cancel()
+  await app.start()
+  await clock.advance({ seconds: 2 })
+  await app.settle()
+  await app.schedules.retry('badly')
+  await app.settle()
 }
 
 /** One signal of each name as it is expected; what differs from run to run is only typed. */
@@ -320,7 +337,24 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'process.compensate': { process: 'echo', tenant: '', instance: 'a', commands: 1 },
   'process.timer': { process: 'echo', tenant: '', instance: 'a', timer: 'silence', change: 'set' },
   'process.stuck': { process: 'echo', tenant: '', instance: 'c', name: 'Ring', reason: String },
+  'process.act': { process: 'echo', tenant: '', instance: 'c', act: 'close', actor: ann, reason: 'it is cracked' },
   'process.stop': { process: 'echo', tenant: '', instance: 'a', compensated: true, durationMs: 60_000 },
+  'schedule.set': { tenant: '', schedule: 'well', command: 'Tick', dueAt: Number, everyMs: undefined },
+  'schedule.run': {
+    tenant: '',
+    schedule: String,
+    command: 'Tick',
+    dueAt: Number,
+    attempt: 1,
+    outcome: String,
+    code: undefined,
+    duplicate: false,
+    lateMs: Number,
+    durationMs: 0,
+  },
+  'schedule.failed': { tenant: '', schedule: 'badly', command: 'Tick', dueAt: Number, attempts: 5, error: Object },
+  'schedule.retry': { tenant: '', schedule: 'badly', command: 'Tick', dueAt: Number },
+  'schedule.cancel': { tenant: '', schedule: 'daily', command: 'Tick' },
   'projection.rebuilt': { projection: 'balances', rows: 0, events: 0, durationMs: 0 },
 }
 
@@ -396,7 +430,13 @@ onEveryStore('the signals of a part, of a handling and of an instance come in or
   )
   assert.deepEqual(
     told.filter(({ instance }) => instance === 'c').map((one) => [one.signal, 'outcome' in one ? one.outcome : '']),
-    [['process.start', ''], ...Array.from({ length: 5 }, () => ['process.command', 'failed']), ['process.stuck', '']],
+    [
+      ['process.start', ''],
+      ...Array.from({ length: 5 }, () => ['process.command', 'failed']),
+      ['process.stuck', ''],
+      ['process.act', ''],
+      ['process.stop', ''],
+    ],
   )
 })
 

@@ -98,6 +98,8 @@ export interface ExecutionPath {
   /** Around the execution: the life of the app that it is part of, which the caller's patience covers too. */
   readonly during: <T>(call: () => Promise<T>) => Promise<T>
   readonly trusted?: boolean
+  /** Whoever executes it may do so again much later, and must still find its outcome. */
+  readonly isKeptLong?: boolean
 }
 
 /** Executes a command; a "no" is a value. */
@@ -164,7 +166,7 @@ async function dispatchAs(
       signal: asking.signal,
     }
     const outcome = await throughMiddleware(engine, middleware, context, async () =>
-      toOutcome(await settle(path, await toExecution(engine, command, context, asking, path.trusted ?? false, abandoned))),
+      toOutcome(await settle(path, await toExecution(path, command, context, asking, abandoned))),
     )
     countOutcome(counters, outcome)
     if (tell) {
@@ -196,11 +198,10 @@ async function settle(path: ExecutionPath, execution: Execution): Promise<Settle
 }
 
 async function toExecution(
-  engine: Engine,
+  { engine, trusted = false, isKeptLong = false }: ExecutionPath,
   command: AnyCommand,
   given: MiddlewareContext,
   options: ExecuteOptions,
-  trusted: boolean,
   abandoned: AbortSignal | undefined,
 ): Promise<Execution> {
   const { executionId: id, tenant } = given
@@ -218,7 +219,7 @@ async function toExecution(
   const carrier = engine.tracing?.carrier()
   const metadataText = toJson({ ...given.metadata, ...carrier, correlationId, causationId, actor, command: name }, `metadata of ${name}`)
   const { keepOutcomeMs } = engine.settings
-  const expiresAt = engine.clock.now() + (trusted ? Math.max(keepOutcomeMs, keepTrustedMs) : keepOutcomeMs)
+  const expiresAt = engine.clock.now() + (isKeptLong ? Math.max(keepOutcomeMs, keepLongMs) : keepOutcomeMs)
   return {
     id,
     command,
@@ -237,7 +238,7 @@ async function toExecution(
   }
 }
 
-function commandOf(engine: Engine, request: AnyCall | CommandRequest): AnyCommand {
+export function commandOf(engine: Engine, request: AnyCall | CommandRequest): AnyCommand {
   if (request?.kind === 'call') {
     const registered = engine.definitions.commands.get(request.command)
     if (registered === request.definition) return request.definition
@@ -290,7 +291,7 @@ function countOutcome(counters: Engine['counters'], outcome: Outcome<DomainEvent
 }
 
 /** The built-in Actor, where no other type was bound with `actors`. */
-function plainActor(actor: unknown, command: string): unknown {
+export function plainActor(actor: unknown, command: string): unknown {
   const { id, roles } = actor as { id?: unknown; roles?: unknown }
   if (typeof id === 'string' && Array.isArray(roles) && roles.every((role) => typeof role === 'string')) return actor
   const message = 'must be { id: string, roles: string[] }; bind another shape with actors(schema)'
@@ -314,10 +315,10 @@ const askingOptions = [
 ] as const satisfies readonly (keyof Asking)[]
 
 /**
- * A year: who has sent a command because of an event may have been at a standstill before its outcome was on record, and sends it again
+ * A year: who has sent a command because of an event, or at its time, may have been at a standstill before its outcome was on record, and sends it again
  * whenever it goes on. Then the outcome must still be known.
  */
-const keepTrustedMs = 365 * 24 * 60 * 60 * 1000
+export const keepLongMs = 365 * 24 * 60 * 60 * 1000
 
 /** An actor is always given: nobody is anonymous by accident. */
 function assertAsking(asking: Asking | undefined, command: string): asserts asking is Asking {

@@ -119,7 +119,8 @@ async function allParked(store: EventStore, { id: owner, key }: Awaited): Promis
   }
 }
 
-async function changeOrPause(progress: Progress, pauseMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+/** Resolves when something has moved, or after the pause; keeps a process alive meanwhile that has nothing else to do. */
+export async function changeOrPause(progress: Progress, pauseMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
   const enough = new AbortController()
   const stop = () => enough.abort()
   const timer = pauseMs === undefined ? undefined : setTimeout(stop, pauseMs)

@@ -1,8 +1,11 @@
 /** From the definitions of an app to its subscriptions. */
 import type { Consistency } from '../../core/projection.ts'
 import type { StartFrom } from '../../core/start-from.ts'
+import { withdrawWith } from '../command/withdraw-command.ts'
 import type { Engine } from '../engine.ts'
-import { processConsumer, type SendFor } from '../process/process-consumer.ts'
+import type { SendFor } from '../process/command-queue.ts'
+import { processConsumer } from '../process/process-consumer.ts'
+import type { ExecuteFor } from '../schedule/run-schedule.ts'
 import { type CallsFor, handlerConsumer } from './handler-consumer.ts'
 import { persistenceOf, persistenceOfHandler } from './persistence.ts'
 import { projectionConsumer } from './projection-consumer.ts'
@@ -17,6 +20,7 @@ export const subscriptionId = (kind: SubscriptionKind, name: string): string => 
 export interface Calls {
   readonly forEvent: CallsFor
   readonly send: SendFor
+  readonly execute: ExecuteFor
 }
 
 /** Everything in an app that follows the log, and what it follows; nothing of it can be run. */
@@ -51,7 +55,8 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
     })),
     ...definitions.processes.map((process) => {
       const follower = followerOf('process', process)
-      const ports = { store, clock, persistence: patient, send: calls.send, tell: engine.tell, tracing: engine.tracing }
+      const { tell, tracing } = engine
+      const ports = { store, clock, persistence: patient, send: calls.send, withdraw: withdrawWith(engine), tell, tracing }
       const consumer = (context: ConsumerContext) => processConsumer(process, follower.id, ports, context)
       return { ...follower, persistence: patient, consumer }
     }),

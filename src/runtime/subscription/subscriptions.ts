@@ -1,6 +1,8 @@
 /** The subscription engine of one app: put together here, started by `app.start()`, and loaded only then. */
 import type { Lease, SubscriptionPart } from '../../core/work-store.ts'
 import { type Engine, report } from '../engine.ts'
+import { actKind } from '../process/act-requests.ts'
+import { changeOrPause } from './await-handled.ts'
 import { type Control, loadControls, noControl } from './control.ts'
 import { type Calls, subscriptionsOf } from './define.ts'
 import { defineAsyncViews } from './define-async-views.ts'
@@ -14,6 +16,7 @@ import { progressOf } from './progress.ts'
 import { makeRate } from './rate.ts'
 import { rewindFree } from './rewinding.ts'
 import { partOf, tellEnd, tellParked, tellSkip } from './signals.ts'
+import { isIn, slotsOf } from './slots.ts'
 import type { Subscription } from './subscription.ts'
 
 /** The engine, while it runs. */
@@ -127,6 +130,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       parts = found
       for (const part of held.values()) follow(part)
       pokeAll((worker) => worker.parked.length > 0)
+      if (definitions.processes.length > 0) pokeRequested().catch((error) => report('looking for requested acts failed', error))
     },
   })
   await membership.look()
@@ -155,7 +159,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
         // What one of them has appended before it was done may be news for those that were looked at before it.
         if (isDone && now === head) return
         head = now
-        if (!isDone) await progress.change(AbortSignal.timeout(20))
+        if (!isDone) await changeOrPause(progress, 20, undefined)
       }
     },
     async stop(timeoutMs) {
@@ -194,6 +198,12 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
 
   function tellRewind(subscription: Subscription | undefined, lease: Lease, from: number, to: number): void {
     if (subscription) tell?.({ signal: 'subscription.rewind', ...partOf({ subscription, lease }), from, to })
+  }
+
+  /** Somebody, perhaps in another process, wants something done to an instance. */
+  async function pokeRequested(): Promise<void> {
+    const requests = await store.work.records({ kind: actKind, limit: 1000 })
+    pokeAll(({ subscription, lease }) => requests.some(({ owner, slot }) => owner === subscription.id && isIn(slotsOf(lease.part), slot)))
   }
 
   function isBusy(worker: PartWorker, head: number): boolean {
