@@ -126,7 +126,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace:
         await prepare()
         // Only now: an app that is never started does not load it.
         const { startScheduler } = await import('./schedule/scheduler.ts')
-        scheduler ??= startScheduler(engine, calls.execute)
+        scheduler ??= startScheduler(engine, calls.execute, stopping.signal)
         if (engine.definitions.asynchronous.length === 0) return
         const { startSubscriptions } = await import('./subscription/subscriptions.ts')
         subscriptions = await startSubscriptions(engine, calls)
