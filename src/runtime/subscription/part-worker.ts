@@ -123,9 +123,12 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       try {
         await resume()
         inVain = 0
-        await work()
+        await work().catch(async (caught) => {
+          if (caught instanceof Exhausted) await writeStep() // what was done before the end of all patience stays done
+          throw caught
+        })
         // A courtesy to whoever is next: without it, events that have concerned nobody are looked at once more.
-        if (unwrittenSince !== undefined) await step(seen, {}, [])
+        await writeStep()
       } catch (caught) {
         // Where the part is now is not known here; nothing more may be written, and whoever is next reads it.
         if (stopping.signal.aborted) break
@@ -147,6 +150,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       }
     }
     become('stopped')
+  }
+
+  async function writeStep(): Promise<void> {
+    if (unwrittenSince !== undefined) await step(seen, {}, [])
   }
 
   /** Where the part is, and what is parked: the store knows. */
@@ -231,8 +238,12 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       const end = done + some.length === deliveries.length ? page.position : positionOf(some)
       done += await traced(some, () => takeSome(some, end))
     }
-    if (deliveries.length > 0) return
-    seen = page.position
+    if (deliveries.length === 0) passBy(page.position)
+  }
+
+  /** Goes on without a commit; the step is written a little later. */
+  function passBy(to: number): void {
+    seen = to
     // On whole intervals, so that all who are in the same situation can share a commit.
     unwrittenSince ??= Math.floor(clock.now() / checkpointEveryMs) * checkpointEveryMs
     moved(worker)
@@ -388,7 +399,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       return { error: failure }
     }
     try {
-      await step(to, gathered, changes)
+      // Who catches up would do little else than commit.
+      if (consumer.mayRepeat && to < feed.head && changes().length === 0) passBy(to)
+      else await step(to, gathered, changes)
       return undefined
     } catch (failure) {
       if (!isOfEvents(failure)) throw failure
