@@ -28,6 +28,14 @@ interface OfPart {
   readonly part: string
 }
 
+/** A piece of the log. */
+interface OfRange {
+  /** Only positions above. */
+  readonly after: number
+  /** Only positions up to and including. */
+  readonly to: number
+}
+
 /** The handling of one event by a handler. */
 interface OfHandling {
   readonly tenant: string
@@ -103,6 +111,9 @@ export interface Signals {
   'subscription.stop': OfPart & { readonly epoch: number }
   'subscription.restart': OfPart & { readonly error: unknown }
   'subscription.failed': OfPart & { readonly error: unknown }
+  'subscription.audit': OfPart & OfRange & { readonly events: number; readonly durationMs: number }
+  'subscription.hole': OfPart &
+    OfRange & { readonly expected: number; readonly actual: number; readonly positions: readonly number[] | undefined }
   'lease.lost': OfPart & { readonly epoch: number }
   'handler.event.start': OfHandling
   'handler.event.stop': OfHandling & { readonly durationMs: number }
@@ -176,6 +187,8 @@ export const signalNames = [
   'subscription.stop',
   'subscription.restart',
   'subscription.failed',
+  'subscription.audit',
+  'subscription.hole',
   'lease.lost',
   'handler.event.start',
   'handler.event.stop',

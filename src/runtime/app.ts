@@ -26,6 +26,7 @@ import type { HeapProbe } from './state/memory-pressure.ts'
 import type { Snapshots } from './state/snapshots.ts'
 import type { AggregateStatistics, AppStatistics } from './statistics.ts'
 import type { DeadLetters } from './subscription/dead-letters.ts'
+import type { Hole } from './subscription/holes.ts'
 import type { SubscriptionStatistics } from './subscription/subscription-statistics.ts'
 import type { ViewReader } from './view/view-reader.ts'
 
@@ -134,6 +135,15 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   readonly subscriptions: {
     /** How far each async projection, handler and process is, in whichever process it runs. */
     list(): Promise<readonly SubscriptionStatistics[]>
+    /**
+     * Compares what the parts that this process works on have looked at with the log, as happens by itself now and then. Only what was
+     * looked at since the last time is read again.
+     *
+     * @returns the holes that it has found; `list` has them too, until they are forgotten.
+     */
+    audit(): Promise<readonly Hole[]>
+    /** Forgets the holes of one subscription, or of all: somebody has dealt with them. Returns how many there were. */
+    forgetHoles(name?: string): Promise<number>
   }
   /** Events that could not be handled. */
   readonly deadLetters: DeadLetters

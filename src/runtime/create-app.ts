@@ -117,6 +117,9 @@ function makeApp(parts: Parts, tenant: string) {
           const { subscriptionStatistics } = await import('./subscription/subscription-statistics.ts')
           return subscriptionStatistics(engine, lifecycle.subscriptions)
         }),
+      audit: () => during('subscriptions.audit', async () => (await lifecycle.subscriptions?.audit()) ?? []),
+      forgetHoles: (name?: string) =>
+        during('subscriptions.forgetHoles', async () => (await import('./subscription/holes.ts')).forgetHoles(engine, name)),
     },
     deadLetters: deadLettersIn(parts, tenant),
     stats: (aggregate?: AnyAggregate, id?: string) =>

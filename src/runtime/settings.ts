@@ -59,6 +59,8 @@ export interface Defaults {
     readonly restart?: { readonly maxRestarts?: number; readonly within?: Duration }
     /** Attempts follow each other without a pause; what a test app does. Default false. */
     readonly retryAtOnce?: boolean
+    /** How often what was looked at is compared with the log, or `false`: never, and no proofs are kept. Default: once a minute. */
+    readonly audit?: { readonly every: Duration } | false
     /** How long `stop` waits for what is being handled. Default 10 seconds. */
     readonly stopWithin?: Duration
     /** How long `waitFor` and `atLeast` wait. Default 5 seconds. */
@@ -92,6 +94,8 @@ export interface Settings {
   readonly checkpointEveryMs: number
   readonly restart: { readonly maxRestarts: number; readonly withinMs: number }
   readonly retryAtOnce: boolean
+  /** `undefined`: never. */
+  readonly auditEveryMs: number | undefined
   readonly stopWithinMs: number
   readonly waitTimeoutMs: number
 }
@@ -144,6 +148,8 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
       withinMs: toMs(subscriptions.restart?.within ?? { minutes: 1 }, 'defaults.subscriptions.restart.within'),
     },
     retryAtOnce: subscriptions.retryAtOnce ?? false,
+    auditEveryMs:
+      subscriptions.audit === false ? undefined : toMs(subscriptions.audit?.every ?? { minutes: 1 }, 'defaults.subscriptions.audit'),
     stopWithinMs: toMs(subscriptions.stopWithin ?? { seconds: 10 }, 'defaults.subscriptions.stopWithin'),
     waitTimeoutMs: toMs(subscriptions.waitTimeout ?? { seconds: 5 }, 'defaults.subscriptions.waitTimeout'),
   }

@@ -128,6 +128,7 @@ const defaults: Readonly<Record<string, unknown>> = {
   'subscriptions.restart.maxRestarts': settings.restart.maxRestarts,
   'subscriptions.restart.within': settings.restart.withinMs,
   'subscriptions.retryAtOnce': settings.retryAtOnce,
+  'subscriptions.audit': { every: { minutes: (settings.auditEveryMs ?? 0) / 60_000 } },
   'subscriptions.stopWithin': settings.stopWithinMs,
   'subscriptions.waitTimeout': settings.waitTimeoutMs,
 }

@@ -103,7 +103,14 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
     },
   })
   const parts = { commands: [ring], projections: [rings], handlers: [listener, impatient], processes: [echo] }
-  const app = tend(testApp({ ...parts, store: inFrontOf(store, { work }), clock, observer }))
+  let hidden: number | undefined
+  const log = inFrontOf(store, {
+    work,
+    async *readAll(options) {
+      for await (const page of store.readAll(options)) yield { ...page, events: page.events.filter(({ position }) => position !== hidden) }
+    },
+  })
+  const app = tend(testApp({ ...parts, store: log, clock, observer }))
   const ringAs = async (bell: string, how: 'well' | 'at the second attempt' | 'never' | 'for nobody') => {
     await app.execute(ring({ bell, how }), { actor: ann })
     await app.settle()
@@ -111,6 +118,10 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   await ringAs('a', 'well')
   await clock.advance({ minutes: 1 })
   await app.settle()
+  hidden = (await store.head()) + 1
+  await ringAs('a', 'for nobody')
+  hidden = undefined
+  await app.subscriptions.audit()
   await ringAs('b', 'at the second attempt')
   await ringAs('c', 'never')
   failure = new StoreUnavailableError(store.name, 'It was switched off for a moment.')
@@ -200,6 +211,17 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'subscription.stop': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
   'subscription.restart': { kind: String, name: String, part: '0/1', error: Error },
   'subscription.failed': { kind: 'handler', name: 'impatient', part: '0/1', error: Error },
+  'subscription.audit': { kind: String, name: String, part: '0/1', after: 0, to: Number, events: Number, durationMs: Number },
+  'subscription.hole': {
+    kind: String,
+    name: String,
+    part: '0/1',
+    after: Number,
+    to: Number,
+    expected: Number,
+    actual: Number,
+    positions: Array,
+  },
   'lease.lost': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
   'handler.event.start': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1 },
   'handler.event.stop': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1, durationMs: 0 },
@@ -261,6 +283,7 @@ function assertLike(signal: Fields, fields: Fields): void {
     if (value === String) assert.equal(typeof rest[field], 'string', `${name}.${field}`)
     else if (value === Number) assert.equal(typeof rest[field], 'number', `${name}.${field}`)
     else if (value === Object) assert.equal(typeof (rest[field] as Error).message, 'string', `${name}.${field}`)
+    else if (value === Array) assert.ok(Array.isArray(rest[field]), `${name}.${field}`)
     else if (value === Error) assert.ok(rest[field] instanceof Error, `${name}.${field}`)
     else assert.deepEqual(rest[field], value, `${name}.${field}`)
   }

@@ -23,6 +23,7 @@ import type { LogFeed } from './log-feed.ts'
 import type { PartState } from './membership.ts'
 import { type Parked, parkedKind, toParked, toRecord } from './parked.ts'
 import { type Change, Exhausted, makeParking, withoutFirst } from './parking.ts'
+import { makeProver, type Proof } from './proof.ts'
 import { isIn, slotOf, slotsOf } from './slots.ts'
 import type { Batch, Delivery, Gathered, Subscription } from './subscription.ts'
 
@@ -36,6 +37,8 @@ export interface WorkerContext {
   /** How long a step without anything to write may stay unwritten, and how long handling may go on without a commit. */
   readonly checkpointEveryMs: number
   readonly restart: { readonly maxRestarts: number; readonly withinMs: number }
+  /** Whether parts keep proofs of what they have looked at. */
+  readonly isProving: boolean
   /** Told whenever the position or the status has changed. */
   readonly moved: (worker: PartWorker) => void
   /** Told when something is parked, tried again, or done after all. */
@@ -61,11 +64,15 @@ export interface PartWorker {
   /** What is parked, by key. */
   readonly parked: readonly Parked[]
   readonly handled: number
+  /** What it has looked at; nobody has compared that with the log yet. */
+  readonly proofs: readonly Proof[]
   readonly error: unknown
   /** When there is something to do by itself, in milliseconds since 1970. */
   readonly nextDueAt: number | undefined
   /** Looks again at what is parked: somebody has changed it. */
   poke(): void
+  /** A proof was compared with the log. */
+  compared(proof: Proof): void
   /** Ends after what it is doing; the lease is still held. */
   stop(): Promise<void>
 }
@@ -94,6 +101,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   let seen = 0
   /** Slots that are further than the part. */
   let ahead: NonNullable<PartState['ahead']> = {}
+  const prover = context.isProving ? makeProver(subscription.types) : undefined
+  /** Less is to be proven than the store has. */
+  let isProofOld = false
   let handled = 0
   let unwrittenSince: number | undefined
   let isPoked = false
@@ -147,7 +157,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (!part) throw new LeaseLostError(lease.subscription, lease.part)
     position = part.position
     seen = part.position
-    ahead = (fromJson(part.state) as PartState).ahead ?? {}
+    const state = fromJson(part.state) as PartState
+    ahead = state.ahead ?? {}
+    prover?.resume(state, position)
+    isProofOld = false
     unwrittenSince = undefined
     await lookAgain()
     become('working')
@@ -204,13 +217,21 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   }
 
   async function take(page: LogPage): Promise<void> {
-    const deliveries = page.events.flatMap(deliveriesOf)
+    const deliveries: Delivery[] = []
+    const passed: number[] = []
+    for (const stored of page.events) {
+      const own = deliveriesOf(stored)
+      if (own.length === 0) passed.push(stored.position)
+      else deliveries.push(...own)
+    }
+    prover?.pass(passed)
     for (let done = 0; done < deliveries.length && !stopping.signal.aborted; ) {
       const some = wholeEvents(deliveries, done, done + together)
       done += await takeSome(some, done + some.length === deliveries.length ? page.position : positionOf(some))
     }
     if (deliveries.length > 0) return
     seen = page.position
+    prover?.written(prover.upTo(seen, []))
     // On whole intervals, so that all who are in the same situation can share a commit.
     unwrittenSince ??= Math.floor(clock.now() / checkpointEveryMs) * checkpointEveryMs
     moved(worker)
@@ -260,7 +281,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (count === 0) return 0
     const done = deliveries.slice(0, count)
     const to = count === deliveries.length ? end : positionOf(done)
-    const refusal = await commitBatch(batch, to, () => parkings.changes())
+    const refusal = await commitBatch(batch, to, () => parkings.changes(), done)
     if (!refusal) {
       tellStep(done, to, startedAt)
       handled += succeeded
@@ -284,7 +305,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         parkings.failed(delivery, failure)
       }
     }
-    await step(to, {}, () => parkings.changes())
+    await step(to, {}, () => parkings.changes(), deliveries)
   }
 
   /** What projections do; handlers tell it themselves, and processes tell of their instances. */
@@ -315,7 +336,12 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   }
 
   /** Commits a batch with its step. Returns why not, when that is the fault of its events. */
-  async function commitBatch(batch: Batch, to: number, changes: () => readonly Change[]): Promise<Failed | undefined> {
+  async function commitBatch(
+    batch: Batch,
+    to: number,
+    changes: () => readonly Change[],
+    taken: readonly Delivery[] = [],
+  ): Promise<Failed | undefined> {
     let gathered: Gathered
     try {
       gathered = batch.gathered()
@@ -324,7 +350,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       return { error: failure }
     }
     try {
-      await step(to, gathered, changes)
+      await step(to, gathered, changes, taken)
       return undefined
     } catch (failure) {
       if (!isOfEvents(failure)) throw failure
@@ -400,12 +426,19 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   }
 
   /** Commits, and only then remembers. Changes that are worked out on demand are so again when somebody else was faster. */
-  async function step(to: number, gathered: Gathered, changes: readonly Change[] | (() => readonly Change[])): Promise<void> {
+  async function step(
+    to: number,
+    gathered: Gathered,
+    changes: readonly Change[] | (() => readonly Change[]),
+    taken: readonly Delivery[] = [],
+  ): Promise<void> {
+    const looked = prover?.upTo(to, taken)
     for (let attempt = 1; ; attempt++) {
       const some = typeof changes === 'function' ? changes() : changes
       const records = [...(gathered.records ?? []), ...some.map(({ known, next }) => toRecord(known, next))]
       try {
-        await commit({ ...gathered, steps: [{ ...lease, ...(to > position ? { position: to } : {}) }], records })
+        const isWritten = to > position || (to >= seen && isProofOld)
+        await commit({ ...gathered, steps: [{ ...lease, ...(isWritten ? { position: to, ...stateAt(to, looked) } : {}) }], records })
       } catch (failure) {
         const isWorthIt = failure instanceof RecordConflictError && typeof changes === 'function' && attempt < mostConflicts
         if (!isWorthIt) throw failure
@@ -416,12 +449,22 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       if (to >= seen) {
         seen = to
         unwrittenSince = undefined
+        if (looked) prover?.written(looked)
+        isProofOld = false
       }
       parking.written(some)
       for (const { known, next } of some) context.parked(worker, next ?? { ...known, positions: [] }, known)
       moved(worker)
       return
     }
+  }
+
+  /** What is kept with a position. Without proofs it stays as it is. */
+  function stateAt(to: number, looked: Proof | undefined): { readonly state?: string } {
+    if (!prover || !looked) return {}
+    const later = Object.entries(ahead).filter(([, slotAt]) => slotAt > to)
+    const state: PartState = { ...(later.length > 0 && { ahead: Object.fromEntries(later) }), ...prover.kept(looked) }
+    return { state: JSON.stringify(state) }
   }
 
   async function commit(work: Work): Promise<void> {
@@ -449,6 +492,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     get handled() {
       return handled
     },
+    get proofs() {
+      return prover?.proofs ?? []
+    },
     get error() {
       return error
     },
@@ -458,6 +504,12 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     poke() {
       isPoked = true
       if (status === 'waiting') become('working') // whoever waits for everything to be done must not be told so now
+      wake()
+    },
+    compared(proof) {
+      prover?.compared(proof)
+      isProofOld = true
+      unwrittenSince ??= Math.floor(clock.now() / checkpointEveryMs) * checkpointEveryMs
       wake()
     },
     async stop() {

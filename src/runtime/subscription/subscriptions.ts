@@ -1,8 +1,10 @@
 /** The subscription engine of one app: put together here, started by `app.start()`, and loaded only then. */
 import type { Lease, SubscriptionPart } from '../../core/work-store.ts'
 import { type Engine, report } from '../engine.ts'
+import { makeAuditor } from './auditor.ts'
 import { type Calls, subscriptionsOf } from './define.ts'
 import { defineAsyncViews } from './define-async-views.ts'
+import type { Hole } from './holes.ts'
 import { makeLogFeed } from './log-feed.ts'
 import { makeMembership } from './membership.ts'
 import { type PartWorker, startPartWorker, type WorkerContext } from './part-worker.ts'
@@ -16,6 +18,8 @@ export interface Subscriptions {
   /** Settles when everything that this process works on has come to the end of the log, and nothing is due. */
   settle(): Promise<void>
   readonly workers: readonly PartWorker[]
+  /** Compares what the parts of this process have looked at with the log. */
+  audit(): Promise<readonly Hole[]>
   /** As of the last look. */
   readonly parts: readonly SubscriptionPart[]
   /** Ends what is under way and lets go of everything; gives up waiting after some time. */
@@ -39,6 +43,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     random: engine.random,
     checkpointEveryMs: settings.checkpointEveryMs,
     restart: settings.restart,
+    isProving: settings.auditEveryMs !== undefined,
     tell,
     moved(worker) {
       const { subscription, part } = worker.lease
@@ -78,6 +83,14 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       pokeAll((worker) => worker.parked.length > 0)
     },
   })
+  const auditor = makeAuditor({
+    store,
+    clock,
+    background: engine.background,
+    everyMs: settings.auditEveryMs,
+    workers: () => [...workers.values()],
+    tell,
+  })
   await membership.look()
 
   return {
@@ -87,6 +100,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     get parts() {
       return parts
     },
+    audit: auditor.audit,
     poke: (subscription) => pokeAll((worker) => worker.subscription.id === subscription),
     async settle() {
       await membership.looked()
@@ -100,6 +114,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       }
     },
     async stop(timeoutMs) {
+      auditor.stop()
       const left = membership.leave()
       let timer: ReturnType<typeof setTimeout> | undefined
       const late = new Promise<'late'>((resolve) => {
