@@ -31,6 +31,7 @@ export const errorCodes = {
   ES_LEASE_LOST: 'somebody else has taken this part of a subscription over',
   ES_RECORD_CONFLICT: 'a record was changed by somebody else',
   ES_DEAD_LETTERED: 'what is waited for has failed, and waits in the dead letters',
+  ES_OVERFLOW: 'a live reader could not keep up, and has used up its buffer',
   ES_STORE_UNAVAILABLE: 'the store could not be reached or written',
   ES_STORE_FORMAT: 'what is there is not a store that this version can open',
   ES_UNSUPPORTED: 'the store, or this version, cannot do it',
@@ -356,6 +357,17 @@ export class DeadLetteredError extends DacapoError {
     )
     this.part = part
     this.key = key
+  }
+}
+
+/** A live reader could not keep up, and its buffer is used up. Nothing is lost: read on from `after`. */
+export class OverflowError extends DacapoError {
+  /** Position of the last event that was handed out; with `stream`, its version. */
+  readonly after: number
+
+  constructor(limit: number, after: number) {
+    super('ES_OVERFLOW', `More than ${limit} events wait for a reader that is slower than they come: go on with { after: ${after} }.`)
+    this.after = after
   }
 }
 

@@ -28,7 +28,6 @@ import {
   readEvents,
   readHistory,
 } from './read/reads.ts'
-import { v8Heap } from './state/memory-pressure.ts'
 import { snapshotsOf } from './state/snapshots.ts'
 import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates.ts'
 import { aggregateStatistics, appStatistics } from './statistics.ts'
@@ -50,7 +49,7 @@ export function createApp<
   const P extends readonly (AnyProjection | TableProjection)[] | Readonly<Record<string, unknown>> = [],
 >(options: AppOptions<S, M, P>): App<CommandNames<M>, ProjectionsIn<P>> {
   const engine = makeEngine(options as never)
-  const warm = makeWarmAggregates(engine, options.heap ?? v8Heap)
+  const warm = makeWarmAggregates(engine)
   const lifecycle = makeLifecycle(engine, () => warm.stop())
   return makeApp({ engine, warm, lifecycle, middleware: options.middleware ?? [] }, '') as never
 }

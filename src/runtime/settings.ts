@@ -48,6 +48,8 @@ export interface Defaults {
     readonly elevatedAt?: number
     /** Share of the heap's limit from which idle times are cut to a tenth. Default 0.85. */
     readonly criticalAt?: number
+    /** A level is left when the share is below its threshold by so much. Default 0.05. */
+    readonly hysteresis?: number
   }
   /** For async projections, event handlers and process managers. */
   readonly subscriptions?: {
@@ -89,6 +91,7 @@ export interface Settings {
   readonly checkMemoryEveryMs: number
   readonly elevatedAt: number
   readonly criticalAt: number
+  readonly hysteresis: number
   readonly retry: Required<RetryPolicy>
   readonly leaseMs: number
   readonly checkpointEveryMs: number
@@ -119,6 +122,12 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
   const elevatedAt = toShare(memory.elevatedAt ?? 0.7, 'defaults.memory.elevatedAt')
   const criticalAt = toShare(memory.criticalAt ?? 0.85, 'defaults.memory.criticalAt')
   if (criticalAt < elevatedAt) throw new DefinitionError('defaults.memory.criticalAt must not be below elevatedAt.')
+  const { hysteresis = 0.05 } = memory
+  if (!(hysteresis >= 0 && hysteresis < elevatedAt)) {
+    throw new DefinitionError(
+      `defaults.memory.hysteresis is a share of the heap's limit, 0 or more and below elevatedAt, not ${hysteresis}.`,
+    )
+  }
   return {
     snapshot: snapshot && {
       everyEvents: toCount(snapshot.everyEvents ?? 100, 'defaults.aggregate.snapshot.everyEvents'),
@@ -140,6 +149,7 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
     checkMemoryEveryMs: toMs(memory.checkEvery ?? { seconds: 10 }, 'defaults.memory.checkEvery'),
     elevatedAt,
     criticalAt,
+    hysteresis,
     retry: { attempts: 5, backoff: { milliseconds: 100 }, whenExhausted: 'dead-letter', ...handlers.retry },
     leaseMs: toMs(subscriptions.lease ?? { seconds: 10 }, 'defaults.subscriptions.lease'),
     checkpointEveryMs: toMs(subscriptions.checkpointEvery ?? { seconds: 1 }, 'defaults.subscriptions.checkpointEvery'),

@@ -37,6 +37,7 @@ const each: readonly (readonly [error: errors.DacapoError, code: errors.ErrorCod
   [new errors.LeaseLostError('send-receipt', '0'), 'ES_LEASE_LOST', false],
   [new errors.RecordConflictError('dead-letter', '7'), 'ES_RECORD_CONFLICT', true],
   [new errors.DeadLetteredError('send-receipt', 'account-7', 'no'), 'ES_DEAD_LETTERED', false],
+  [new errors.OverflowError(1000, 41), 'ES_OVERFLOW', false],
   [new errors.UnsupportedError('no sql'), 'ES_UNSUPPORTED', false],
   [new errors.DriverMissingError('pg', 'npm i pg'), 'ES_DRIVER_MISSING', false],
   [new errors.NestedTransactionError('execute'), 'ES_NESTED_TRANSACTION', false],

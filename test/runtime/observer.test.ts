@@ -19,7 +19,7 @@ import {
 } from '../../src/index.ts'
 import { testApp } from '../../src/testing/index.ts'
 import { Account, AccountOpened, balances, deposit, openAccount } from '../domain/bank.ts'
-import { inFrontOf } from './in-front-of.ts'
+import { inFrontOf, moment } from './in-front-of.ts'
 import { type Given, onEveryStore, onStoresInProcess } from './on-every-store.ts'
 import { ann, openBank, openWith, payIn, recorder } from './open-bank.ts'
 
@@ -132,6 +132,19 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   await app.stop({ keepStore: true })
 }
 
+/** A live reader that does not keep up. */
+async function overflowing({ store, clock, tend }: Given, observer: (signal: Signal) => void): Promise<void> {
+  const overflown = moment()
+  const watch = ({ signal }: Signal) => void (signal === 'events.overflow' && overflown.resolve())
+  const app = tend(createApp({ store, clock, commands: [tick], observer: [observer, watch] }))
+  const after = (await store.head()) - 1
+  const reader = app.events({ after, live: true, buffer: { limit: 1, overflow: 'drop-oldest' } })[Symbol.asyncIterator]()
+  await reader.next()
+  for (let n = 0; n < 2; n++) await app.execute(tick({}), { actor: ann })
+  await overflown.promise
+  await reader.return?.()
+}
+
 type Fields = Readonly<Record<string, unknown>>
 
 /** Makes every signal happen, for real. */
@@ -175,6 +188,7 @@ async function everything(given: Given, observer: (signal: Signal) => void): Pro
     evolve: { AccountOpened: ({ accounts }) => ({ accounts: accounts + 1 }) },
   })
   await tend(createApp({ store, commands: [openAccount], projections: [balances, owners], observer, ...more })).prepare()
+  await overflowing(given, observer)
   await quietly(() => following(given, observer))
 }
 
@@ -207,6 +221,7 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'idempotency.hit': { tenant: '', key: 'k', command: 'Tick' },
   'idempotency.miss': { tenant: '', key: 'k', command: 'Tick' },
   'memory.pressure': { level: 'critical', usedBytes: 90, limitBytes: 100, factor: 0.1 },
+  'events.overflow': { tenant: '', overflow: 'drop-oldest', events: 1, after: Number, to: Number },
   'subscription.start': { kind: 'handler', name: 'impatient', part: '0/1', epoch: Number },
   'subscription.stop': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
   'subscription.restart': { kind: String, name: String, part: '0/1', error: Error },

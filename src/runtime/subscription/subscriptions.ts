@@ -34,7 +34,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   let parts: readonly SubscriptionPart[] = []
   await defineAsyncViews(engine)
 
-  const feed = makeLogFeed(store, (error) => report('reading the log failed; it is tried again', error))
+  const feed = makeLogFeed(store, engine.memory, (error) => report('reading the log failed; it is tried again', error))
   const context: WorkerContext = {
     store,
     eventTypes: definitions.eventTypes,
