@@ -106,11 +106,11 @@ export interface Signals {
   'idempotency.hit': { readonly tenant: string; readonly key: string; readonly command: string }
   'idempotency.miss': { readonly tenant: string; readonly key: string; readonly command: string }
   'memory.pressure': { readonly level: PressureLevel; readonly usedBytes: number; readonly limitBytes: number; readonly factor: number }
-  'events.overflow': OfRange & {
+  'events.overflow': {
     readonly tenant: string
     readonly overflow: 'drop-oldest' | 'drop-newest' | 'error'
     readonly events: number
-  }
+  } & OfRange
   'projection.rebuilt': { readonly projection: string; readonly rows: number; readonly events: number; readonly durationMs: number }
   'subscription.start': OfPart & { readonly epoch: number }
   'subscription.stop': OfPart & { readonly epoch: number }
