@@ -30,6 +30,7 @@ const appOptions = [
   'validate',
   'requireAuthorize',
   'observer',
+  'telemetry',
   'defaults',
   'clock',
   'ids',
@@ -43,7 +44,7 @@ const appOptions = [
 export function makeEngine(options: AnyAppOptions): Engine {
   assertNode()
   assertOptions('createApp', options, appOptions)
-  const { store, authorize, validate, clock = systemClock, nodeId, observer = [], random = Math.random } = options
+  const { store, authorize, validate, clock = systemClock, nodeId, observer = [], telemetry, random = Math.random } = options
   if (typeof store?.append !== 'function') throw new DefinitionError('createApp needs a store, e.g. memory() or sqlite(file).')
   if (nodeId !== undefined && !(Number.isInteger(nodeId) && nodeId >= 0 && nodeId <= 0xffff_ffff)) {
     throw new DefinitionError(`nodeId is a whole number of 32 bits, not ${nodeId}.`)
@@ -56,7 +57,7 @@ export function makeEngine(options: AnyAppOptions): Engine {
       throw new DefinitionError(`requireAuthorize: these commands have no authorize, and createApp has none either: ${open.join(', ')}.`)
     }
   }
-  const tell = tellAll(typeof observer === 'function' ? [observer] : observer)
+  const tell = tellAll([...(typeof observer === 'function' ? [observer] : observer), ...(telemetry?.observer ? [telemetry.observer] : [])])
   const memory = watchMemory(settings, tell, clock, options.heap ?? v8Heap)
   const { onMemoryPressure } = options
   if (onMemoryPressure) memory.watch(reporting('onMemoryPressure threw', onMemoryPressure))
@@ -69,6 +70,7 @@ export function makeEngine(options: AnyAppOptions): Engine {
     ids: options.ids ?? systemIds(() => clock.now(), nodeId),
     random,
     tell,
+    tracing: undefined,
     counters: makeCounters(),
     background: makeBackground(),
     lanes: makeLanes(),

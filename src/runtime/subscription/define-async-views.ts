@@ -7,7 +7,7 @@ export async function defineAsyncViews(engine: Engine): Promise<void> {
   const { store, definitions } = engine
   const known = new Set((await store.views.defined()).map(({ view }) => view))
   for (const view of definitions.views) {
-    if (view.consistency === 'async' && !known.has(view.name)) await store.views.define(viewDefinitionOf(view))
+    if (view.consistency === 'async' && !view.readModel && !known.has(view.name)) await store.views.define(viewDefinitionOf(view))
   }
   for (const table of definitions.tables) {
     if (table.consistency !== 'async' || known.has(table.name)) continue

@@ -1,8 +1,6 @@
 /** Holes: where what a subscription has looked at and what is in the log differ. They are kept until somebody has dealt with them. */
 import { fromJson } from '../../core/json.ts'
 import type { Lease, RecordWrite, WorkStore } from '../../core/work-store.ts'
-import type { Engine } from '../engine.ts'
-import { followersOf } from './define.ts'
 import { slotsOf } from './slots.ts'
 
 /** A piece of the log that a part of a subscription has not taken as it is. */
@@ -49,11 +47,10 @@ export async function holesOf(work: WorkStore, subscription: string): Promise<re
   })
 }
 
-/** Forgets the holes of the subscriptions of a name, or of all. Returns how many there were. */
-export async function forgetHoles(engine: Pick<Engine, 'store' | 'definitions'>, name: string | undefined): Promise<number> {
-  const { work } = engine.store
+/** Forgets the holes of some subscriptions. Returns how many there were. */
+export async function forgetHoles(work: WorkStore, subscriptions: readonly { readonly id: string }[]): Promise<number> {
   let count = 0
-  for (const { id: owner } of followersOf(engine).filter((one) => name === undefined || one.name === name)) {
+  for (const { id: owner } of subscriptions) {
     for (;;) {
       const records = await work.records({ kind: holeKind, owner, limit: mostShown })
       if (records.length === 0) break

@@ -27,6 +27,10 @@ export interface MembershipOptions {
   readonly leaseMs: number
   /** Where a subscription begins that was never there before. */
   readonly startAt: (subscription: Subscription) => Promise<number>
+  /** Told before parts are taken: whatever must be known of them can be read then. */
+  readonly prepare: () => Promise<void>
+  /** Told of parts that nobody works on, before they are divided otherwise: what is left to be done to them is done now. Returns whether there was anything. */
+  readonly beforeDividing: (subscription: Subscription, parts: readonly SubscriptionPart[]) => Promise<boolean>
   readonly acquired: (subscription: Subscription, lease: Lease) => void
   /** Resolves when nothing is done for the part any more. */
   readonly given: (lease: Lease, isLost: boolean) => Promise<void>
@@ -48,7 +52,7 @@ export interface Membership {
 }
 
 export function makeMembership(options: MembershipOptions): Membership {
-  const { work, clock, owner, subscriptions, leaseMs, startAt, acquired, given, failed, looked } = options
+  const { work, clock, owner, subscriptions, leaseMs, startAt, prepare, beforeDividing, acquired, given, failed, looked } = options
   const wanted = new Map(subscriptions.map((subscription) => [subscription.id, subscription]))
   const about = JSON.stringify({ ...options.about, subscriptions: [...wanted.keys()] })
   const held = new Map<string, Lease>()
@@ -78,7 +82,8 @@ export function makeMembership(options: MembershipOptions): Membership {
     const owners = await work.beat(owner, about)
     const living = alive(owners)
     for (const one of owners) if (!living.has(one.owner)) await work.leave(one.owner)
-    const parts = await divideAll(await work.parts(), living)
+    const [there] = await Promise.all([work.parts(), prepare()])
+    const parts = await divideAll(there, living)
     const own = parts.filter((part) => wanted.has(part.subscription))
     for (const lease of held.values()) if (!own.some((part) => sameLease(part, lease))) giveUp(lease, 'lost')
     const shares = shareOut(parts, owners.filter((one) => living.has(one.owner)).map(toWorker))
@@ -101,9 +106,11 @@ export function makeMembership(options: MembershipOptions): Membership {
   async function divideAll(parts: readonly SubscriptionPart[], living: ReadonlySet<string>): Promise<readonly SubscriptionPart[]> {
     let isDivided = false
     for (const subscription of subscriptions) {
-      const there = parts.filter((part) => part.subscription === subscription.id)
-      const isFree = there.every((part) => part.owner === null || !living.has(part.owner))
-      if (there.length === subscription.partitions || !isFree) continue
+      let there = parts.filter((part) => part.subscription === subscription.id)
+      const isFree = (part: SubscriptionPart) => part.owner === null || !living.has(part.owner)
+      if (there.length === subscription.partitions || !there.every(isFree)) continue
+      if (await beforeDividing(subscription, there)) there = [...(await work.parts(subscription.id))]
+      if (!there.every(isFree)) continue
       const start = there.length === 0 ? await startAt(subscription) : 0
       isDivided = true
       await work.divide(subscription.id, there.map(leaseOf), redivided(there, subscription.partitions, start))
@@ -137,7 +144,7 @@ export function makeMembership(options: MembershipOptions): Membership {
       .then(() => (left ? undefined : lookOnce()))
       .catch(failed)
       .then(() => {
-        if (!left) cancel = clock.after(leaseMs / 3, () => void look(), true) // a process that follows the log is not at its end
+        if (!left) cancel = clock.after(Math.ceil(leaseMs / 3), () => void look(), true) // a process that follows the log is not at its end
       })
     return looking
   }
@@ -160,7 +167,7 @@ export function makeMembership(options: MembershipOptions): Membership {
 }
 
 /**
- * The parts of a subscription that is divided otherwise from now on. Slots may be at different positions: a new part begins at the
+ * The parts of a subscription that is divided for the first time, or otherwise from now on. Slots may be at different positions: a new part begins at the
  * lowest, and knows which of its slots are further.
  */
 function redivided(
@@ -170,6 +177,10 @@ function redivided(
 ): readonly Pick<SubscriptionPart, 'part' | 'position' | 'state'>[] {
   const positions = Array.from({ length: slotCount }, () => start)
   const proofs = parts.map(({ part, position, state }) => ({ slot: slotsOf(part).from, ofPart: proofsAt(JSON.parse(state), position) }))
+  const states = parts.map(({ state }) => JSON.parse(state) as PartState)
+  const began = parts.length > 0 ? Math.max(...states.map((state) => state.start ?? 0)) : start
+  const rewound = Math.min(...states.map((state) => state.rewound ?? 0), Number.MAX_SAFE_INTEGER)
+  const known: PartState = { ...(began > 0 ? { start: began } : {}), ...(parts.length > 0 && rewound > 0 ? { rewound } : {}) }
   for (const { part, position, state } of parts) {
     const { from, to } = slotsOf(part)
     const { ahead = {} } = JSON.parse(state) as PartState
@@ -181,7 +192,7 @@ function redivided(
     const ahead: Record<number, number> = {}
     for (let slot = from; slot <= to; slot++) if ((positions[slot] as number) > position) ahead[slot] = positions[slot] as number
     const own = proofs.filter(({ slot }) => slot >= from && slot <= to).flatMap(({ ofPart }) => ofPart)
-    const state: PartState = { ...(Object.keys(ahead).length > 0 && { ahead }), ...handedOn(own, position) }
+    const state: PartState = { ...known, ...(Object.keys(ahead).length > 0 && { ahead }), ...handedOn(own, position) }
     return { part, position, state: JSON.stringify(state) }
   })
 }
@@ -190,6 +201,10 @@ function redivided(
 export interface PartState extends KeptProofs {
   /** Slots that are further than the part, from a time when they were in another one. */
   readonly ahead?: Readonly<Record<number, number>>
+  /** Where the subscription began when it was new; absent: before the first event. */
+  readonly start?: number
+  /** The number of the last rewind that it has made. */
+  readonly rewound?: number
 }
 
 function toWorker({ owner, about }: WorkOwner): Worker {

@@ -1,6 +1,7 @@
 /** Work in SQLite: who does it, how far it is, and its records. */
-import { DacapoError, LeaseLostError, ProjectionFailedError, RecordConflictError } from '../../core/errors.ts'
+import { DacapoError, LeaseLostError, RecordConflictError } from '../../core/errors.ts'
 import type { Lease, RecordName, SubscriptionPart, Work, WorkResult, WorkStore } from '../../core/work-store.ts'
+import { statementFailure } from '../sql/statement-failure.ts'
 import { ownerColumns, partColumns, recordColumns, recordsStatement, toOwner, toPart, toRecord } from '../sql/work-rows.ts'
 import { isFatal } from './driver-errors.ts'
 import type { Work as CommitWork, GroupCommit } from './group-commit.ts'
@@ -134,7 +135,7 @@ function write(handle: Handle, { steps = [], records = [], rows = [], statements
       runStatement(handle, statement)
     } catch (error) {
       if (isFatal(error)) throw error
-      throw new ProjectionFailedError(statement.owner?.projection ?? 'of tables', statement.owner?.eventType ?? 'an event', error)
+      throw statementFailure(statement, error)
     }
   }
   return { kind: 'done' }

@@ -295,3 +295,38 @@ onEveryStore('an audit that fails is reported, and made again', async (given: Gi
     [5],
   )
 })
+
+onEveryStore('beginning elsewhere, pausing, rewinding and giving up on events leave no hole', async (given) => {
+  await appendDeposits(given.store, 5)
+  const signals = recorder()
+  const picky = eventHandler('picky', {
+    events: [MoneyDeposited],
+    startFrom: { position: 3 },
+    partitions: 2,
+    onError: () => 'skip',
+    handle: ({ data }) => {
+      if (data.amount % 2 === 0) throw new Error('not an even one')
+    },
+  })
+  const app = openFollowed(given, { handlers: [picky], observer: signals })
+  await app.settle()
+  await appendDeposits(given.store, 5, accounts, 6)
+  await app.settle()
+  await app.subscriptions.pause('picky')
+  await appendDeposits(given.store, 5, accounts, 11)
+  await app.subscriptions.rewind('picky', { position: 7 })
+  await app.subscriptions.resume('picky')
+  await app.settle()
+  assert.deepEqual(await app.subscriptions.audit(), [])
+  // From where it was rewound to, each part has looked at nine events.
+  assert.deepEqual(
+    signals.of('subscription.audit').map(({ after, to, events }) => [after, to, events]),
+    [
+      [6, 15, 9],
+      [6, 15, 9],
+    ],
+  )
+  await app.subscriptions.rewind('picky', 'beginning')
+  await app.settle()
+  assert.deepEqual([await app.subscriptions.audit(), await holesIn(app)], [[], []])
+})
