@@ -30,6 +30,7 @@ export const errorCodes = {
   ES_SQL: 'a statement of your own failed',
   ES_LEASE_LOST: 'somebody else has taken this part of a subscription over',
   ES_RECORD_CONFLICT: 'a record was changed by somebody else',
+  ES_REBUILD_ENDED: 'a rebuild was cancelled, or another one has taken its place',
   ES_DEAD_LETTERED: 'what is waited for has failed, and waits in the dead letters',
   ES_STORE_UNAVAILABLE: 'the store could not be reached or written',
   ES_STORE_FORMAT: 'what is there is not a store that this version can open',
@@ -339,6 +340,16 @@ export class LeaseLostError extends DacapoError {
 export class RecordConflictError extends DacapoError {
   constructor(kind: string, key: string) {
     super('ES_RECORD_CONFLICT', `The ${kind} ${JSON.stringify(key)} was changed by somebody else: read it again.`, { retryable: true })
+  }
+}
+
+/** The rebuild that was waited for will not come to its end: somebody has cancelled it, or has begun another one. The view is as it was. */
+export class RebuildEndedError extends DacapoError {
+  readonly projection: string
+
+  constructor(projection: string) {
+    super('ES_REBUILD_ENDED', `The rebuild of ${projection} was cancelled, or another build of the app has begun its own.`)
+    this.projection = projection
   }
 }
 

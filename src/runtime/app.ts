@@ -21,6 +21,8 @@ import type { ListOrModule } from './definitions.ts'
 import type { AppDescription } from './describe.ts'
 import type { Fallbacks } from './engine.ts'
 import type { EventsOptions, HistoryOptions, Loaded, LoadOptions, StreamSummary } from './read/reads.ts'
+import type { Comparison } from './rebuild/comparison.ts'
+import type { RebuildOptions, Rebuilt, WhichProjection } from './rebuild/rebuilds.ts'
 import type { Defaults } from './settings.ts'
 import type { HeapProbe } from './state/memory-pressure.ts'
 import type { Snapshots } from './state/snapshots.ts'
@@ -134,6 +136,24 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   readonly subscriptions: {
     /** How far each async projection, handler and process is, in whichever process it runs. */
     list(): Promise<readonly SubscriptionStatistics[]>
+    /**
+     * Builds the rows of an async projection anew from the first event, beside those that are read and kept up to date meanwhile; then
+     * switches to them in one commit. Side effects are not repeated: only `key`, `initial` and `evolve` run.
+     *
+     * It is done by one of the processes that follow the log with this projection, and goes on there after a crash. Whoever calls while it
+     * is under way joins it.
+     *
+     * @throws UnsupportedError (`ES_UNSUPPORTED`) a transactional projection, or one with tables; RebuildEndedError (`ES_REBUILD_ENDED`)
+     *         somebody else has cancelled it; StoppedError (`ES_STOPPED`) the app stops, and another one will go on; the signal's reason.
+     */
+    rebuild(projection: WhichProjection, options?: RebuildOptions): Promise<Rebuilt>
+    /**
+     * Builds the rows anew and tells which ones differ from the stored ones, at the same position, although events keep coming. The view
+     * is left as it is.
+     *
+     * @throws what `rebuild` throws; RecordConflictError (`ES_RECORD_CONFLICT`) it is being rebuilt.
+     */
+    compare(projection: WhichProjection, options?: RebuildOptions): Promise<Comparison>
   }
   /** Events that could not be handled. */
   readonly deadLetters: DeadLetters

@@ -28,6 +28,7 @@ import {
   readEvents,
   readHistory,
 } from './read/reads.ts'
+import type { RebuildOptions, Rebuilds, WhichProjection } from './rebuild/rebuilds.ts'
 import { v8Heap } from './state/memory-pressure.ts'
 import { snapshotsOf } from './state/snapshots.ts'
 import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates.ts'
@@ -117,6 +118,7 @@ function makeApp(parts: Parts, tenant: string) {
           const { subscriptionStatistics } = await import('./subscription/subscription-statistics.ts')
           return subscriptionStatistics(engine, lifecycle.subscriptions)
         }),
+      ...rebuildsIn(parts),
     },
     deadLetters: deadLettersIn(parts, tenant),
     stats: (aggregate?: AnyAggregate, id?: string) =>
@@ -144,6 +146,16 @@ function deadLettersIn({ engine, lifecycle }: Parts, tenant: string): DeadLetter
   return Object.fromEntries(
     calls.map((call) => [call, (...given: readonly unknown[]) => through(call, (letters) => (letters[call] as any)(...given))]),
   ) as unknown as DeadLetters
+}
+
+/** Loaded when one of them is called. */
+function rebuildsIn({ engine, lifecycle }: Parts): Rebuilds {
+  const through = (call: keyof Rebuilds) => (which: WhichProjection, options?: RebuildOptions) =>
+    lifecycle.during(`subscriptions.${call}`, async () => {
+      const { rebuildsOf } = await import('./rebuild/rebuilds.ts')
+      return rebuildsOf(engine, () => lifecycle.subscriptions, lifecycle.stopping)[call](which, options) as Promise<never>
+    })
+  return { rebuild: through('rebuild'), compare: through('compare') }
 }
 
 /** What a handler executes because of an event: in its tenant, with its correlation, and with the event as the cause. */

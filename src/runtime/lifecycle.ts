@@ -123,6 +123,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
       return starting
     },
     async settle() {
+      await engine.background.idle() // it may give something up that is then to be worked on
       await subscriptions?.settle()
       await engine.background.idle()
     },

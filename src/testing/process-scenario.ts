@@ -137,6 +137,7 @@ async function runSteps(process: AnyProcessManager, steps: readonly Step[]): Pro
     { store, clock, persistence, send, tell: undefined },
     {
       slots: { from: 0, to: 63 },
+      lease: { subscription: owner, part: '0/1', epoch: 1 },
       stopping: new AbortController().signal,
       commit: async (gathered) => {
         const [answer] = await store.work.commit([gathered])

@@ -6,7 +6,7 @@ import type { Engine } from '../engine.ts'
 import { processConsumer, type SendFor } from '../process/process-consumer.ts'
 import { jitteredMs } from '../timeout.ts'
 import { type CallsFor, handlerConsumer } from './handler-consumer.ts'
-import { projectionConsumer } from './projection-consumer.ts'
+import { liveGeneration, projectionConsumer } from './projection-consumer.ts'
 import type { ConsumerContext, Persistence, Subscription, SubscriptionKind } from './subscription.ts'
 import { tableConsumer } from './table-consumer.ts'
 
@@ -36,7 +36,7 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
     ...definitions.views.filter(isAsync).map((view) => ({
       ...followerOf('projection', view),
       persistence: patient,
-      consumer: () => projectionConsumer(view, store.views),
+      consumer: () => projectionConsumer(view, store.views, () => liveGeneration(store.views, view.name)),
     })),
     ...definitions.tables.filter(isAsync).map((table) => ({
       ...followerOf('projection', table),
@@ -57,7 +57,7 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
   ]
 }
 
-type Follower = Omit<Subscription, 'persistence' | 'consumer'>
+type Follower = Omit<Subscription, 'persistence' | 'consumer' | 'kind'> & { readonly kind: SubscriptionKind }
 
 const isAsync = ({ consistency }: { readonly consistency: Consistency }): boolean => consistency === 'async'
 

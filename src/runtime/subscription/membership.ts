@@ -10,7 +10,8 @@
  */
 import type { Clock } from '../../core/clock.ts'
 import type { Lease, SubscriptionPart, WorkOwner, WorkStore } from '../../core/work-store.ts'
-import { shareOut, type Worker } from './share-out.ts'
+import { ableWorkers, type Folds } from './able-workers.ts'
+import { shareOut } from './share-out.ts'
 import { partNames, slotCount, slotsOf } from './slots.ts'
 import type { Subscription } from './subscription.ts'
 
@@ -30,8 +31,10 @@ export interface MembershipOptions {
   /** Resolves when nothing is done for the part any more. */
   readonly given: (lease: Lease, isLost: boolean) => Promise<void>
   readonly failed: (error: unknown) => void
-  /** Told after each look: the parts of all subscriptions, whoever works on them. */
-  readonly looked: (parts: readonly SubscriptionPart[]) => void
+  /** Which folds the stored rows of views were made by, by subscription. */
+  readonly madeBy: () => Promise<Folds>
+  /** Told after each look: the parts of all subscriptions, whoever works on them; who lives; and the folds. */
+  readonly looked: (parts: readonly SubscriptionPart[], living: readonly WorkOwner[], madeBy: Folds) => void
 }
 
 /** The membership of one process. */
@@ -47,7 +50,7 @@ export interface Membership {
 }
 
 export function makeMembership(options: MembershipOptions): Membership {
-  const { work, clock, owner, subscriptions, leaseMs, startAt, acquired, given, failed, looked } = options
+  const { work, clock, owner, subscriptions, leaseMs, startAt, acquired, given, failed, madeBy, looked } = options
   const wanted = new Map(subscriptions.map((subscription) => [subscription.id, subscription]))
   const about = JSON.stringify({ ...options.about, subscriptions: [...wanted.keys()] })
   const held = new Map<string, Lease>()
@@ -80,7 +83,10 @@ export function makeMembership(options: MembershipOptions): Membership {
     const parts = await divideAll(await work.parts(), living)
     const own = parts.filter((part) => wanted.has(part.subscription))
     for (const lease of held.values()) if (!own.some((part) => sameLease(part, lease))) giveUp(lease, 'lost')
-    const shares = shareOut(parts, owners.filter((one) => living.has(one.owner)).map(toWorker))
+    // After the parts: whoever sees an epoch of after a switch sees its fold, too.
+    const folds = await madeBy()
+    const present = owners.filter((one) => living.has(one.owner))
+    const shares = shareOut(parts, ableWorkers(present, folds))
     const isMine = (part: SubscriptionPart) => shares[parts.indexOf(part)] === owner
     for (const part of own) {
       const lease = held.get(nameOf(part))
@@ -93,7 +99,7 @@ export function makeMembership(options: MembershipOptions): Membership {
     const abandoned = free.filter((part) => part.owner === owner && !isMine(part))
     if (abandoned.length > 0) await work.release(abandoned.map(leaseOf))
     await take(free.filter(isMine))
-    looked(parts)
+    looked(parts, present, folds)
   }
 
   /** Divides what is new, and what is divided otherwise than this process wants it while nobody works on it. */
@@ -102,7 +108,7 @@ export function makeMembership(options: MembershipOptions): Membership {
     for (const subscription of subscriptions) {
       const there = parts.filter((part) => part.subscription === subscription.id)
       const isFree = there.every((part) => part.owner === null || !living.has(part.owner))
-      if (there.length === subscription.partitions || !isFree) continue
+      if (there.length === subscription.partitions || !isFree || subscription.isOnDemand) continue
       const start = there.length === 0 ? await startAt(subscription) : 0
       isDivided = true
       await work.divide(subscription.id, there.map(leaseOf), redivided(there, subscription.partitions, start))
@@ -126,7 +132,11 @@ export function makeMembership(options: MembershipOptions): Membership {
       if (why === 'shared') await work.release([lease])
     })()
       .catch(failed)
-      .finally(() => leaving.delete(nameOf(lease)))
+      .finally(() => {
+        leaving.delete(nameOf(lease))
+        // Who has taken it may have let go of it again, as one does who switches a view: it need not wait for the next look.
+        if (why === 'lost' && !left) void look()
+      })
     leaving.set(nameOf(lease), end)
   }
 
@@ -187,11 +197,6 @@ function redivided(
 export interface PartState {
   /** Slots that are further than the part, from a time when they were in another one. */
   readonly ahead?: Readonly<Record<number, number>>
-}
-
-function toWorker({ owner, about }: WorkOwner): Worker {
-  const { subscriptions = [] } = JSON.parse(about) as { readonly subscriptions?: readonly string[] }
-  return { owner, subscriptions: new Set(subscriptions) }
 }
 
 const leaseOf = ({ subscription, part, epoch }: Lease): Lease => ({ subscription, part, epoch })

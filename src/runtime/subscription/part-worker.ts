@@ -85,7 +85,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   const consumer = subscription.consumer({
     slots,
     stopping: stopping.signal,
-    commit: (gathered) => commit({ ...gathered, steps: [lease] }),
+    lease,
+    commit: ({ steps = [], ...work }) => commit({ ...work, steps: [lease, ...steps] }),
   })
   const parking = makeParking({ work: store.work, clock }, subscription, slots)
   let status: WorkerStatus = 'working'

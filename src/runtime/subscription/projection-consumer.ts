@@ -19,11 +19,23 @@ interface Folding {
   row: unknown
 }
 
+/** The generation of rows that a view is read from. */
+export async function liveGeneration(views: Pick<ViewStore, 'defined'>, view: string): Promise<number> {
+  return (await views.defined()).find((one) => one.view === view)?.generation ?? 0
+}
+
 /**
  * A consumer for one part of a projection. Nobody else writes its rows, so those that it has written need not be read again.
+ *
+ * @param generationOf  which generation of rows it folds into. Asked under the lease: another one becomes live only when the lease is gone.
  */
-export function projectionConsumer(projection: AnyProjection, rows: Pick<ViewStore, 'get'>): Consumer {
+export function projectionConsumer(
+  projection: AnyProjection,
+  rows: Pick<ViewStore, 'get'>,
+  generationOf: () => Promise<number>,
+): Consumer & Required<Pick<Consumer, 'resume'>> {
   const { name: view } = projection
+  let generation = 0
   /** The text of rows as they are stored; `null` where there is none. */
   const known = new Map<string, string | null>()
 
@@ -45,7 +57,7 @@ export function projectionConsumer(projection: AnyProjection, rows: Pick<ViewSto
     }
     await Promise.all(
       [...missing].map(async ([id, delivery]) => {
-        const found = await rows.get(delivery.event.tenant, view, delivery.key)
+        const found = await rows.get(delivery.event.tenant, view, delivery.key, generation)
         folding.set(id, foldingOf(delivery, found?.row ?? null))
       }),
     )
@@ -62,7 +74,7 @@ export function projectionConsumer(projection: AnyProjection, rows: Pick<ViewSto
         for (const [id, { tenant, key, row, isChanged }] of folding) {
           if (!isChanged) continue
           const text = row === null ? null : toJson(row, `row "${key}" of projection ${projection.name}`)
-          writes.push({ tenant, view, key, row: text })
+          writes.push({ tenant, view, key, row: text, generation })
           keep(id, text)
         }
         return { rows: writes }
@@ -70,7 +82,14 @@ export function projectionConsumer(projection: AnyProjection, rows: Pick<ViewSto
     }
   }
 
-  return { keysOf: (event) => keysOf(projection, event), begin, forget: () => known.clear() }
+  return {
+    keysOf: (event) => keysOf(projection, event),
+    begin,
+    forget: () => known.clear(),
+    async resume() {
+      generation = await generationOf()
+    },
+  }
 }
 
 function foldingOf({ event, key }: Delivery, row: string | null): Folding {

@@ -1,6 +1,8 @@
 /** Numbers about subscriptions: how far they are, and what holds them up. */
 import type { SubscriptionPart } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
+import { type ViewStatistics, viewStatistics } from '../rebuild/rebuild-statistics.ts'
+import { madeBy } from '../rebuild/tend-views.ts'
 import { followersOf } from './define.ts'
 import { type Failure, parkedKind, toFailure } from './parked.ts'
 import type { WorkerStatus } from './part-worker.ts'
@@ -8,7 +10,7 @@ import type { SubscriptionKind } from './subscription.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 /** What `app.subscriptions.list()` answers for each. */
-export interface SubscriptionStatistics {
+export interface SubscriptionStatistics extends ViewStatistics {
   readonly kind: SubscriptionKind
   readonly name: string
   /** Of the part that is worst off. `elsewhere`: another process works on it; `idle`: nobody does. */
@@ -36,7 +38,7 @@ export async function subscriptionStatistics(
   running: Subscriptions | undefined,
 ): Promise<readonly SubscriptionStatistics[]> {
   const { store } = engine
-  const [head, parts] = await Promise.all([store.head(), store.work.parts()])
+  const [head, parts, folds] = await Promise.all([store.head(), store.work.parts(), madeBy(engine)])
   return Promise.all(followersOf(engine).map(({ id, kind, name }) => statisticsOf(id, kind, name)))
 
   async function statisticsOf(id: string, kind: SubscriptionKind, name: string): Promise<SubscriptionStatistics> {
@@ -58,6 +60,7 @@ export async function subscriptionStatistics(
       handled: workers.reduce((sum, worker) => sum + worker.handled, 0),
       parked: { retrying, dead },
       error: worst?.error === undefined ? undefined : toFailure(worst.error),
+      ...(kind === 'projection' ? await viewStatistics(engine, name, parts, folds) : { changed: false, rebuild: undefined }),
     }
   }
 

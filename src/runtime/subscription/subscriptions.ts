@@ -1,6 +1,8 @@
 /** The subscription engine of one app: put together here, started by `app.start()`, and loaded only then. */
 import type { Lease, SubscriptionPart } from '../../core/work-store.ts'
 import { type Engine, report } from '../engine.ts'
+import { rebuildSubscriptions } from '../rebuild/rebuild-consumer.ts'
+import { foldsOf, madeBy, tendViews } from '../rebuild/tend-views.ts'
 import { type Calls, subscriptionsOf } from './define.ts'
 import { defineAsyncViews } from './define-async-views.ts'
 import { makeLogFeed } from './log-feed.ts'
@@ -13,6 +15,8 @@ import { partOf, tellEnd, tellParked } from './signals.ts'
 export interface Subscriptions {
   /** Looks again at what is parked: somebody has changed it. */
   poke(subscription: string): void
+  /** Takes the parts of a subscription that nobody has, instead of leaving them to whoever looks next. */
+  takeUp(subscription: string): Promise<void>
   /** Settles when everything that this process works on has come to the end of the log, and nothing is due. */
   settle(): Promise<void>
   readonly workers: readonly PartWorker[]
@@ -25,10 +29,14 @@ export interface Subscriptions {
 export async function startSubscriptions(engine: Engine, calls: Calls): Promise<Subscriptions> {
   const { store, clock, definitions, settings, tell } = engine
   const progress = progressOf(engine)
-  const subscriptions = subscriptionsOf(engine, calls)
+  const owner = engine.ids.next()
+  const followers = subscriptionsOf(engine, calls)
+  const subscriptions = [...followers, ...rebuildSubscriptions(engine, followers, { ended, look: () => membership.look() })]
   const workers = new Map<string, PartWorker>()
   let parts: readonly SubscriptionPart[] = []
   await defineAsyncViews(engine)
+  const tender = tendViews(engine, owner, takeUp)
+  tender.tellChanged(await madeBy(engine))
 
   const feed = makeLogFeed(store, (error) => report('reading the log failed; it is tried again', error))
   const context: WorkerContext = {
@@ -57,9 +65,10 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   const membership = makeMembership({
     work: store.work,
     clock,
-    owner: engine.ids.next(),
-    about: {},
+    owner,
+    about: { folds: foldsOf(engine) },
     subscriptions,
+    madeBy: () => madeBy(engine),
     leaseMs: settings.leaseMs,
     startAt: async () => 0,
     acquired(subscription, lease) {
@@ -73,8 +82,9 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       if (worker && worker.status !== 'lost') tellEnd(tell, worker, isLost)
     },
     failed: (error) => report('looking after subscriptions failed; it is tried again', error),
-    looked(found) {
+    looked(found, living, folds) {
       parts = found
+      tender.looked(living, folds)
       pokeAll((worker) => worker.parked.length > 0)
     },
   })
@@ -88,6 +98,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       return parts
     },
     poke: (subscription) => pokeAll((worker) => worker.subscription.id === subscription),
+    takeUp,
     async settle() {
       await membership.looked()
       for (let head = await store.head(); ; ) {
@@ -110,6 +121,22 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       if (outcome === 'late') report('stopping', new Error(`A handler has not ended within ${timeoutMs} ms; its part is left to others.`))
       feed.close()
     },
+  }
+
+  async function takeUp(id: string): Promise<void> {
+    const free = (await store.work.parts(id)).filter((part) => part.owner === null)
+    if (free.length > 0) await store.work.acquire(owner, free)
+    await membership.look()
+  }
+
+  /** A part is there no longer: what it was made for is done. */
+  function ended(lease: Lease): void {
+    const worker = workers.get(nameOf(lease))
+    if (worker?.lease.epoch !== lease.epoch) return
+    membership.lost(lease)
+    workers.delete(nameOf(lease))
+    void worker.stop()
+    tellEnd(tell, worker, false)
   }
 
   function pokeAll(concerned: (worker: PartWorker) => boolean): void {
