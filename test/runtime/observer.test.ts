@@ -119,6 +119,10 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   await store.work.acquire('somebody else', lost)
   await ringAs('d', 'for nobody')
   await app.stop({ keepStore: true })
+  const other = tend(testApp({ ...parts, projections: [{ ...rings, version: 2 }], store, clock, observer }))
+  await other.start()
+  await other.subscriptions.rebuild('rings')
+  await other.stop({ keepStore: true })
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -236,6 +240,18 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   },
   'projection.checkpoint': { projection: 'rings', part: '0/1', position: Number, events: Number, durationMs: 0 },
   'projection.exception': { projection: 'rings', part: '0/1', tenant: '', key: 'c', position: Number, attempt: 1, error: Error },
+  'projection.changed': { projection: 'rings', rebuild: 'manual' },
+  'projection.rebuild.start': { projection: 'rings', comparison: false, position: 0, head: Number },
+  'projection.rebuild.progress': {
+    projection: 'rings',
+    comparison: false,
+    position: 0,
+    head: Number,
+    events: 0,
+    perSecond: 0,
+    etaMs: undefined,
+  },
+  'projection.rebuild.stop': { projection: 'rings', outcome: 'switched', position: Number, events: Number, durationMs: 0 },
   'process.start': { process: 'echo', tenant: '', instance: 'a' },
   'process.command': {
     process: 'echo',

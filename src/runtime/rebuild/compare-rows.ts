@@ -93,6 +93,10 @@ export async function compareRows(
       anew.delete(id)
     }
     for (const { tenant, key, row } of anew.values()) compare({ tenant, key }, undefined, { tenant, key, row }, reachedIn({ tenant, key }))
+    // Rows that are made by the events in between alone.
+    const isHere = (name: RowName) => (!after || byName(name, after) > 0) && (isLast || byName(name, page.rows.at(-1) as RowName) <= 0)
+    const there = new Set([...page.rows.map(idOf), ...anew.keys()])
+    for (const name of between.names()) if (isHere(name) && !there.has(idOf(name))) compare(name, undefined, undefined, reachedIn(name))
     if (isLast) break
     after = page.rows.at(-1)
   }
@@ -117,7 +121,7 @@ function reachedBy(parts: readonly SubscriptionPart[]): readonly number[] {
 
 /** The events of a part of the log that grows, by the rows that they change. */
 function eventsBetween({ store, definitions }: Pick<Engine, 'store' | 'definitions'>, view: AnyProjection) {
-  const byRow = new Map<string, RecordedEvent[]>()
+  const byRow = new Map<string, { readonly name: RowName; readonly events: RecordedEvent[] }>()
   const query = [{ types: view.events.map(({ type }) => type) }]
   let end: number | undefined
   return {
@@ -132,8 +136,8 @@ function eventsBetween({ store, definitions }: Pick<Engine, 'store' | 'definitio
             for (const key of keysOf(view, event)) {
               const id = idOf({ tenant: stored.tenant, key })
               const known = byRow.get(id)
-              if (known) known.push(event)
-              else byRow.set(id, [event])
+              if (known) known.events.push(event)
+              else byRow.set(id, { name: { tenant: stored.tenant, key }, events: [event] })
             }
           } catch {
             // It cannot be folded, now or by the subscription, which has parked it.
@@ -142,10 +146,11 @@ function eventsBetween({ store, definitions }: Pick<Engine, 'store' | 'definitio
       }
       end = to
     },
+    names: () => [...byRow.values()].map(({ name }) => name),
     /** A row of one position as it is at a later one. */
     bring(name: RowName, row: string | null, from: number, to: number): string | null {
       let now = row
-      for (const event of byRow.get(idOf(name)) ?? []) {
+      for (const event of byRow.get(idOf(name))?.events ?? []) {
         if (event.position <= from || event.position > to) continue
         try {
           const next = evolveRow(view, now, event, name.key)

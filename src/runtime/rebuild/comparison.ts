@@ -4,10 +4,10 @@
 export interface RowDifference {
   readonly tenant: string
   readonly key: string
-  /** `undefined`: there is no such row. */
-  readonly stored: unknown
-  /** `undefined`: it would not be there. */
-  readonly rebuilt: unknown
+  /** Absent: there is no such row. */
+  readonly stored?: unknown
+  /** Absent: it would not be there. */
+  readonly rebuilt?: unknown
 }
 
 /** What a comparison has found. */

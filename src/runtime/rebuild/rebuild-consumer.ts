@@ -57,6 +57,8 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
   /** How many were folded into this generation. */
   let events = 0
   let head = 0
+  /** Where the log ended when this process took it up: a comparison has to come so far. */
+  let goal = 0
   let held: HeldParts | undefined
   /** Whether it has nearly caught up. */
   let isNear = false
@@ -97,6 +99,7 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
     await inner.resume()
     await views.prepare(definition, known.generation)
     head = await store.head()
+    goal = head
     if (!isNew) return
     pace.begin(part.position, events)
     tell?.({ signal: 'projection.rebuild.start', ...about(), position: part.position, head })
@@ -131,8 +134,8 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
     if (progress) tell?.({ signal: 'projection.rebuild.progress', ...about(), ...progress })
     isNear = held !== undefined || head - seen <= near
     if (!isNear) return
-    const isDone = job.isComparison ? await compare(job, seen) : await holdAndSwitch(job, seen)
-    if (!isDone && !held) await pause(retryMs, stopping)
+    const isDone = job.isComparison ? seen >= goal && (await compare(job, seen)) : await holdAndSwitch(job, seen)
+    if (!isDone && !held && seen >= goal) await pause(retryMs, stopping)
   }
 
   async function holdAndSwitch(known: Job, seen: number): Promise<boolean> {

@@ -41,6 +41,8 @@ export interface MembershipOptions {
 export interface Membership {
   /** Looks now; resolves when everything is taken that is to be had. */
   look(): Promise<void>
+  /** Looks now, and takes the parts of a subscription that nobody has, instead of leaving them to whoever has least to do. */
+  takeUp(subscription: string): Promise<void>
   /** Settles when no look is under way. */
   looked(): Promise<void>
   /** A part was lost, or has failed: it is not held any more. */
@@ -57,6 +59,8 @@ export function makeMembership(options: MembershipOptions): Membership {
   /** Parts whose work has not ended yet. */
   const leaving = new Map<string, Promise<void>>()
   const signs = new Map<string, { readonly beat: number; readonly seenAt: number }>()
+  /** Those who had parts at the last look, and had shown no sign of life at all. */
+  let strangers: ReadonlySet<string> = new Set()
   let cancel = () => {}
   let left = false
   let looking: Promise<void> = Promise.resolve()
@@ -80,7 +84,11 @@ export function makeMembership(options: MembershipOptions): Membership {
     const owners = await work.beat(owner, about)
     const living = alive(owners)
     for (const one of owners) if (!living.has(one.owner)) await work.leave(one.owner)
+    // Who was frozen, was taken for dead, woke up, took a part, and died: nobody would ever miss his signs of life.
+    const isKnown = (name: string) => owners.some((one) => one.owner === name)
+    for (const name of strangers) if (!isKnown(name)) await work.leave(name)
     const parts = await divideAll(await work.parts(), living)
+    strangers = new Set(parts.flatMap((part) => (part.owner === null || isKnown(part.owner) ? [] : [part.owner])))
     const own = parts.filter((part) => wanted.has(part.subscription))
     for (const lease of held.values()) if (!own.some((part) => sameLease(part, lease))) giveUp(lease, 'lost')
     // After the parts: whoever sees an epoch of after a switch sees its fold, too.
@@ -140,9 +148,10 @@ export function makeMembership(options: MembershipOptions): Membership {
     leaving.set(nameOf(lease), end)
   }
 
-  function look(): Promise<void> {
+  function look(before: () => Promise<unknown> = async () => {}): Promise<void> {
     cancel()
     looking = looking
+      .then(() => (left ? undefined : before()))
       .then(() => (left ? undefined : lookOnce()))
       .catch(failed)
       .then(() => {
@@ -152,7 +161,12 @@ export function makeMembership(options: MembershipOptions): Membership {
   }
 
   return {
-    look,
+    look: () => look(),
+    takeUp: (subscription) =>
+      look(async () => {
+        const free = (await work.parts(subscription)).filter((part) => part.owner === null)
+        if (free.length > 0) await work.acquire(owner, free.map(leaseOf))
+      }),
     looked: () => looking,
     lost(lease) {
       held.delete(nameOf(lease))

@@ -35,7 +35,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   const workers = new Map<string, PartWorker>()
   let parts: readonly SubscriptionPart[] = []
   await defineAsyncViews(engine)
-  const tender = tendViews(engine, owner, takeUp)
+  const tender = tendViews(engine, owner, (subscription) => membership.takeUp(subscription))
   tender.tellChanged(await madeBy(engine))
 
   const feed = makeLogFeed(store, (error) => report('reading the log failed; it is tried again', error))
@@ -98,7 +98,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       return parts
     },
     poke: (subscription) => pokeAll((worker) => worker.subscription.id === subscription),
-    takeUp,
+    takeUp: (subscription) => membership.takeUp(subscription),
     async settle() {
       await membership.looked()
       for (let head = await store.head(); ; ) {
@@ -121,12 +121,6 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       if (outcome === 'late') report('stopping', new Error(`A handler has not ended within ${timeoutMs} ms; its part is left to others.`))
       feed.close()
     },
-  }
-
-  async function takeUp(id: string): Promise<void> {
-    const free = (await store.work.parts(id)).filter((part) => part.owner === null)
-    if (free.length > 0) await store.work.acquire(owner, free)
-    await membership.look()
   }
 
   /** A part is there no longer: what it was made for is done. */
