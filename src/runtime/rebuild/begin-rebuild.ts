@@ -4,7 +4,7 @@ import type { AnyProjection } from '../../core/projection.ts'
 import type { Engine } from '../engine.ts'
 import { viewDefinitionOf } from '../prepare-store.ts'
 import { liveGeneration } from '../subscription/projection-consumer.ts'
-import { type Garbage, idOfJob, type Job, jobRecord, makePart, partOfJob, readJob, rebuildId, takeAway } from './rebuild-job.ts'
+import { type Garbage, idOfJob, type Job, jobRecord, makePart, partOfJob, readJob, takeAway } from './rebuild-job.ts'
 
 /**
  * The job that builds the view with this fold: a new one, or the one that already does. One with another fold is cancelled: the newest
@@ -12,18 +12,18 @@ import { type Garbage, idOfJob, type Job, jobRecord, makePart, partOfJob, readJo
  *
  * @throws RecordConflictError (`ES_RECORD_CONFLICT`) a comparison is wanted while the view is being rebuilt.
  */
-export async function beginRebuild({ store, clock }: Engine, view: AnyProjection, isComparison: boolean): Promise<Job> {
+export async function beginRebuild(engine: Engine, view: AnyProjection, isComparison: boolean): Promise<Job> {
+  const { store, clock } = engine
   const { work, views } = store
   const { indexes, fingerprint } = viewDefinitionOf(view)
-  const id = rebuildId(view)
   for (;;) {
     const known = await readJob(work, view.name)
     const isRunning = known.status === 'running'
-    const isSame = known.fingerprint === fingerprint && known.isComparison === isComparison
-    if (isRunning && isSame && (await partOfJob(work, id, known))) return known
+    if (isRunning && known.fingerprint === fingerprint && known.isComparison === isComparison) {
+      await completeBeginning(engine, known)
+      return known
+    }
     if (isRunning && isComparison && !known.isComparison) throw new RecordConflictError('rebuild', view.name)
-    // A part that is not there was never made, or taken away: how far it was is not known any more.
-    await takeAway(work, view.name)
     const job: Job = {
       view: view.name,
       status: 'running',
@@ -36,8 +36,24 @@ export async function beginRebuild({ store, clock }: Engine, view: AnyProjection
       revision: known.revision,
     }
     const [result] = await work.commit([{ records: [jobRecord(job)] }])
-    if (result?.kind === 'done' && (await makePart(work, id, job))) return { ...job, revision: job.revision + 1 }
-    // Somebody else was faster: what he has begun is looked at.
+    if (result?.kind !== 'done') continue // somebody else was faster: what he has begun is looked at
+    await completeBeginning(engine, job)
+    return { ...job, revision: job.revision + 1 }
+  }
+}
+
+/**
+ * Makes the part of a job that is running, if nobody has. While a job runs nobody takes its part away, so a part that is not there was
+ * never made; and one that is made too late, for a job that has ended, is given up by whoever takes it.
+ */
+export async function completeBeginning({ store: { work } }: Pick<Engine, 'store'>, job: Job): Promise<void> {
+  const id = idOfJob(job)
+  while (!(await partOfJob(work, id, job))) {
+    await takeAway(work, job.view, (generation) => generation < job.generation)
+    if (await makePart(work, id, job)) return
+    // There is another part: that of a later job, or an older one that was made too late.
+    const now = await readJob(work, job.view)
+    if (now.generation !== job.generation || now.status !== 'running') return
   }
 }
 
@@ -53,7 +69,7 @@ export async function cancelRebuild({ store: { work }, clock }: Engine, view: st
     const cancelled: Job = { ...job, status: 'cancelled', endedAt: clock.now(), garbage: [...job.garbage, filledBy(job)] }
     const [result] = await work.commit([{ records: [jobRecord(cancelled)] }])
     if (result?.kind !== 'done') continue
-    await takeAway(work, view, (other) => other !== generation)
+    await takeAway(work, view, (other) => other === generation)
     return true
   }
 }

@@ -14,7 +14,7 @@ export async function cleanUp({ store }: Pick<Engine, 'store'>, view: string): P
     const { garbage } = job
     if (garbage.length === 0) return
     // Whoever still fills one of them must have stopped before: otherwise a row might come after the others were deleted.
-    await takeAway(work, view, (generation) => !garbage.some((one) => one.generation === generation))
+    await takeAway(work, view, (generation) => garbage.some((one) => one.generation === generation))
     for (const { generation, indexes } of garbage) await views.discard({ view, indexes, fingerprint: '' }, generation)
     const left = await leftBy(garbage, job.status === 'running' ? idOfJob(job) : undefined)
     // Refused when another job has begun meanwhile, so nothing of that one is deleted.

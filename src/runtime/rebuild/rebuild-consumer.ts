@@ -34,6 +34,10 @@ export interface RebuildHost {
 /** How far from the head it begins to hold the parts of the subscription. */
 const near = 1000
 
+/** How many events share a commit, and how many rows are kept: the more, the fewer commits and reads. */
+const together = 5000
+const keptRows = 50_000
+
 /** The pause before parts are asked for again that were not to be had. */
 const retryMs = 100
 
@@ -42,7 +46,7 @@ export function rebuildSubscriptions(engine: Engine, subscriptions: readonly Sub
   return engine.definitions.views.flatMap((view) => {
     const own = subscriptions.find(({ id }) => view.consistency === 'async' && id === subscriptionId('projection', view.name))
     const consumer = (context: ConsumerContext) => rebuildConsumer(engine, view, host, context)
-    return own ? [{ ...own, id: rebuildId(view), kind: 'rebuild', partitions: 1, isOnDemand: true, consumer }] : []
+    return own ? [{ ...own, id: rebuildId(view), kind: 'rebuild', partitions: 1, together, isOnDemand: true, consumer }] : []
   })
 }
 
@@ -63,7 +67,7 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
   /** Whether it has nearly caught up. */
   let isNear = false
   const pace = makePace(clock)
-  const inner = projectionConsumer(view, views, async () => (job as Job).generation)
+  const inner = projectionConsumer(view, views, async () => (job as Job).generation, keptRows)
 
   async function letGo(): Promise<void> {
     const parts = held
@@ -84,7 +88,7 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
     const part = (await work.parts(id)).find(({ epoch }) => epoch === lease.epoch)
     if (!part) throw new LeaseLostError(lease.subscription, lease.part)
     const isOwn = known.fingerprint === definition.fingerprint && known.generation === generationOf(part)
-    if (isOwn && known.status === 'done') finished(known) // the answer of its last commit was lost
+    if (isOwn && known.status === 'done' && job?.generation === known.generation) finished(known) // the answer of its last commit was lost
     if (!isOwn || known.status !== 'running') return end()
     const folded = await readFolded(work, id)
     if (folded?.generation !== known.generation) {
@@ -97,6 +101,7 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
     job = known
     events = folded?.generation === known.generation ? folded.events : 0
     await inner.resume()
+    if (part.position === 0 && events === 0) inner.beginEmpty()
     await views.prepare(definition, known.generation)
     head = await store.head()
     goal = head

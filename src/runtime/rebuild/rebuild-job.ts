@@ -2,8 +2,8 @@
  * The rebuild of a view, as it is kept: one record a view, and one part of work while it goes on.
  *
  * Invariants:
- * - A generation of rows is filled once: its number is never used again, and a part says which one it fills. So whoever begins anew, for
- *   whatever reason, begins with no rows.
+ * - A generation of rows is filled once: its number is never used again, and a part says which one it fills. The record comes before the
+ *   part, and the part is not taken away before the record says that the job is over.
  * - Whoever fills a generation does so under the lease of the part. To take the part away ends it, wherever it runs.
  * - Rows that nobody needs any more are noted down in the commit that makes them so, until they are deleted.
  */
@@ -86,10 +86,10 @@ export function makePart(work: WorkStore, id: string, { generation }: Job): Prom
   return work.divide(id, [], [{ part: '0/1', position: 0, state: JSON.stringify({ generation } satisfies RebuildPart) }])
 }
 
-/** Takes the work on a view away from whoever does it, unless it fills a generation that is to be kept. */
-export async function takeAway(work: WorkStore, view: string, isKept: (generation: number) => boolean = () => false): Promise<void> {
+/** Takes the filling of some generations of a view away from whoever does it. */
+export async function takeAway(work: WorkStore, view: string, isOver: (generation: number) => boolean): Promise<void> {
   for (;;) {
-    const parts = (await work.parts()).filter((part) => part.subscription.startsWith(rebuildsOf(view)) && !isKept(generationOf(part)))
+    const parts = (await work.parts()).filter((part) => part.subscription.startsWith(rebuildsOf(view)) && isOver(generationOf(part)))
     if (parts.length === 0) return
     for (const part of parts) await work.divide(part.subscription, [leaseOf(part)], [])
   }

@@ -1,15 +1,15 @@
 /** What `app.subscriptions.rebuild` and `compare` do: they begin the work, or join it, and wait for its end wherever it is done. */
-import { DefinitionError, RebuildEndedError, StoppedError, UnsupportedError } from '../../core/errors.ts'
+import { DacapoError, DefinitionError, RebuildEndedError, StoppedError, UnsupportedError } from '../../core/errors.ts'
 import type { AnyProjection } from '../../core/projection.ts'
 import type { SomeProjection } from '../definitions.ts'
 import type { Engine } from '../engine.ts'
 import type { Subscriptions } from '../subscription/subscriptions.ts'
 import { pause } from '../timeout.ts'
-import { beginRebuild, cancelRebuild } from './begin-rebuild.ts'
+import { beginRebuild, cancelRebuild, completeBeginning } from './begin-rebuild.ts'
 import { cleanUp } from './clean-up.ts'
 import type { Comparison } from './comparison.ts'
 import { makePace, type RebuildProgress } from './pace.ts'
-import { type Job, readFolded, readJob, rebuildId } from './rebuild-job.ts'
+import { type Job, partOfJob, readFolded, readJob, rebuildId } from './rebuild-job.ts'
 
 /** How to wait for a rebuild. */
 export interface RebuildOptions {
@@ -51,30 +51,49 @@ export function rebuildsOf(engine: Engine, running: () => Subscriptions | undefi
   async function run(which: WhichProjection, isComparison: boolean, { signal, onProgress }: RebuildOptions): Promise<Job> {
     const view = findView(engine, which)
     signal?.throwIfAborted()
+    const ending = signal ? AbortSignal.any([signal, stopping]) : stopping
+    const pace = makePace(clock, 0)
     let begun = await beginRebuild(engine, view, isComparison)
     await running()?.takeUp(rebuildId(view))
-    const pace = makePace(clock, 0)
-    let known = -1
+    let known: number | undefined
     for (let pauseMs: number = askEveryMs.first; ; pauseMs = Math.min(pauseMs * 2, askEveryMs.most)) {
       if (signal?.aborted) {
         await cancelAndClean(view, begun.generation)
         throw signal.reason
       }
       if (stopping.aborted) throw new StoppedError('The app')
-      const job = await readJob(work, view.name)
-      if (!isSameWish(job, begun) || job.status === 'cancelled') throw new RebuildEndedError(view.name)
-      begun = job // somebody who wanted the same at the same time may have begun it anew
-      const events = job.events ?? (await readFolded(work, rebuildId(view)))?.events ?? 0
-      const position = job.position ?? (await work.parts(rebuildId(view)))[0]?.position ?? 0
-      if (known < 0) pace.begin(position, events)
-      const progress = position === known ? undefined : pace.at({ position, head: Math.max(position, await store.head()), events })
-      known = position
-      if (progress) onProgress?.(progress)
-      if (job.status === 'done') return job
-      const failed = running()?.workers.find((worker) => worker.subscription.id === rebuildId(view) && worker.status === 'failed')
-      if (failed) throw failed.error
-      await pause(pauseMs, signal ? AbortSignal.any([signal, stopping]) : stopping)
+      try {
+        const now = await lookAt(view, begun)
+        begun = now.job
+        if (known === undefined) pace.begin(now.position, now.events)
+        const progress = now.position === known ? undefined : pace.at({ ...now, head: Math.max(now.position, await store.head()) })
+        known = now.position
+        if (progress) onProgress?.(progress)
+        if (begun.status === 'done') return begun
+      } catch (error) {
+        // What passes by itself does not end the work, so it does not end the waiting.
+        if (!DacapoError.is(error) || !error.retryable) throw error
+      }
+      await pause(pauseMs, ending)
     }
+  }
+
+  /** How far it is. @throws RebuildEndedError, and what has made the work fail in this process. */
+  async function lookAt(view: AnyProjection, begun: Job) {
+    const id = rebuildId(view)
+    const job = await readJob(work, view.name)
+    if (!isSameWish(job, begun) || job.status === 'cancelled') throw new RebuildEndedError(view.name)
+    const failed = running()?.workers.find((worker) => worker.subscription.id === id && worker.status === 'failed')
+    if (failed) throw failed.error
+    const { position, events } = job
+    if (position !== undefined && events !== undefined) return { job, position, events }
+    const part = await partOfJob(work, id, job)
+    if (!part) {
+      // Somebody who wanted the same has begun it anew, and may not have come to its part.
+      await completeBeginning(engine, job)
+      await running()?.takeUp(id)
+    }
+    return { job, position: part?.position ?? 0, events: (await readFolded(work, id))?.events ?? 0 }
   }
 
   async function cancelAndClean(view: AnyProjection, generation: number): Promise<void> {

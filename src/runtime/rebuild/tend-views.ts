@@ -11,7 +11,7 @@ import { type Engine, report } from '../engine.ts'
 import { viewDefinitionOf } from '../prepare-store.ts'
 import { aboutOf, type Folds } from '../subscription/able-workers.ts'
 import { subscriptionId } from '../subscription/define.ts'
-import { beginRebuild } from './begin-rebuild.ts'
+import { beginRebuild, completeBeginning } from './begin-rebuild.ts'
 import { cleanUp } from './clean-up.ts'
 import { partOfJob, readJob, rebuildId } from './rebuild-job.ts'
 
@@ -53,7 +53,6 @@ export function tendViews(engine: Engine, owner: string, takeUp: (subscription: 
   const policyOf = (view: AnyProjection) => view.rebuild ?? settings.rebuild
   /** Views for which something is being begun. */
   const busy = new Set<AnyProjection>()
-  let isFirst = true
 
   function inBackground(view: AnyProjection, work: () => Promise<unknown>): void {
     if (busy.has(view)) return
@@ -90,7 +89,7 @@ export function tendViews(engine: Engine, owner: string, takeUp: (subscription: 
     await cleanUp(engine, view.name)
     const job = await readJob(store.work, view.name)
     if (job.status !== 'running' || job.fingerprint !== fingerprintOf(view) || (await partOfJob(store.work, rebuildId(view), job))) return
-    await beginRebuild(engine, view, job.isComparison)
+    await completeBeginning(engine, job)
     await takeUp(rebuildId(view))
   }
 
@@ -107,15 +106,13 @@ export function tendViews(engine: Engine, owner: string, takeUp: (subscription: 
       for (const view of asyncViews(engine)) {
         const made = folds.get(idOf(view))
         const isKept = living.some((one) => aboutOf(one).folds?.[idOf(view)] === made)
-        const isDue = policyOf(view) === 'auto' && isChanged(view, folds) && !isKept && isFirstOfItsKind(view, living)
-        const isAfterStart = isFirst
-        if (!isDue && !isAfterStart) continue
+        if (!isFirstOfItsKind(view, living)) continue
+        const isDue = policyOf(view) === 'auto' && isChanged(view, folds) && !isKept
         inBackground(view, async () => {
-          if (isAfterStart) await goOn(view)
+          await goOn(view)
           if (isDue) await beginChanged(view, living)
         })
       }
-      isFirst = false
     },
   }
 }

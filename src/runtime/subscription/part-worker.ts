@@ -70,15 +70,12 @@ export interface PartWorker {
   stop(): Promise<void>
 }
 
-/** How many deliveries share a commit at most. */
-const mostTogether = 1000
-
 /** How often what is to be parked is worked out anew because somebody else has changed what was parked before. */
 const mostConflicts = 10
 
 export function startPartWorker(context: WorkerContext, subscription: Subscription, lease: Lease): PartWorker {
   const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, tell } = context
-  const { kind, name } = subscription
+  const { kind, name, together: mostTogether = 1000 } = subscription
   const { part } = lease
   const slots = slotsOf(part)
   const stopping = new AbortController()
@@ -188,7 +185,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     try {
       if (isPoked || stopping.signal.aborted) return undefined
       if (seen >= feed.head) become('waiting')
-      const page = await feed.next(seen, subscription.types, enough.signal)
+      const page = await feed.next(seen, subscription.types, enough.signal, mostTogether)
       if (page) become('working')
       return page
     } finally {

@@ -8,8 +8,15 @@ import type { RowWrite } from '../../core/work-store.ts'
 import { keysOf } from '../view/transactional-views.ts'
 import type { Batch, Consumer, Delivery } from './subscription.ts'
 
-/** How many rows a part keeps as text, so that it need not read them again. */
+/** How many rows a part keeps as text at least, so that it need not read them again. */
 const keptRows = 10_000
+
+/** A consumer of a projection, with what it must be told of the rows that are there. */
+export interface ProjectionConsumer extends Consumer {
+  resume(): Promise<void>
+  /** There are no rows yet, so those that it has not written need not be looked for. */
+  beginEmpty(): void
+}
 
 interface Folding {
   readonly tenant: string
@@ -33,16 +40,25 @@ export function projectionConsumer(
   projection: AnyProjection,
   rows: Pick<ViewStore, 'get'>,
   generationOf: () => Promise<number>,
-): Consumer & Required<Pick<Consumer, 'resume'>> {
+  kept = keptRows,
+): ProjectionConsumer {
   const { name: view } = projection
   let generation = 0
+  /** Whether every row that there is is known. */
+  let isComplete = false
   /** The text of rows as they are stored; `null` where there is none. */
   const known = new Map<string, string | null>()
 
   function keep(id: string, row: string | null): void {
     known.delete(id)
     known.set(id, row)
-    if (known.size > keptRows) known.delete(known.keys().next().value as string)
+    if (known.size <= 2 * kept) return
+    // Seldom, and then many: to find the oldest one costs more the more were deleted before it.
+    for (const oldest of known.keys()) {
+      if (known.size <= kept) break
+      known.delete(oldest)
+    }
+    isComplete = false
   }
 
   async function begin(deliveries: readonly Delivery[]): Promise<Batch> {
@@ -51,7 +67,7 @@ export function projectionConsumer(
     for (const delivery of deliveries) {
       const id = idOf(delivery)
       if (folding.has(id) || missing.has(id)) continue
-      const row = known.get(id)
+      const row = isComplete ? (known.get(id) ?? null) : known.get(id)
       if (row === undefined) missing.set(id, delivery)
       else folding.set(id, foldingOf(delivery, row))
     }
@@ -85,7 +101,13 @@ export function projectionConsumer(
   return {
     keysOf: (event) => keysOf(projection, event),
     begin,
-    forget: () => known.clear(),
+    forget() {
+      known.clear()
+      isComplete = false
+    },
+    beginEmpty() {
+      isComplete = true
+    },
     async resume() {
       generation = await generationOf()
     },

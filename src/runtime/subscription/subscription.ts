@@ -82,6 +82,8 @@ export interface Subscription {
   readonly types: ReadonlySet<string>
   /** How many parts can be worked on at the same time. */
   readonly partitions: number
+  /** How many deliveries share a commit at most; default 1,000. */
+  readonly together?: number
   /** There are parts only while somebody wants them: they are not made by whoever finds none. */
   readonly isOnDemand?: boolean
   readonly persistence: Persistence

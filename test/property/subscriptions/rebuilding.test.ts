@@ -17,7 +17,7 @@ beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.m
 const onPostgres = { name: 'postgres', open: (clock: TestClock) => onlyOne(storesByName.postgres!({ clock })) }
 
 for (const { name, open } of [...worlds, onPostgres]) {
-  test(`${name}: rebuilds end with the fold of the log, and no reader ever sees rows of two folds, or half of an event`, async (t) => {
+  test(`${name}: rebuilds end with the fold of the log, and no reader ever sees half of an event, or of a view`, async (t) => {
     await check(
       t,
       fc.asyncProperty(programs(rebuildSteps, 20), (program) => runRebuildProgram(open, program)),

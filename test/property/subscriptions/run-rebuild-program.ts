@@ -10,7 +10,7 @@ import { type TestClock, testApp, testClock } from '../../../src/testing/index.t
 import { deposit, openAccount } from '../../domain/bank.ts'
 import { turns } from '../../runtime/in-front-of.ts'
 import { appendDeposits } from '../../runtime/subscriptions/follow.ts'
-import { assertBalanced, type Factor, foldedLedger, generationsOf, ledger, ledgerRows } from '../../runtime/subscriptions/ledger.ts'
+import { assertBalanced, foldedLedger, generationsOf, ledger, ledgerRows } from '../../runtime/subscriptions/ledger.ts'
 import { record } from '../records.ts'
 import type { By, World } from '../worlds.ts'
 import { troubled } from './troubled-store.ts'
@@ -36,9 +36,6 @@ export const rebuildSteps: fc.Arbitrary<RebuildStep> = fc.oneof(
   { weight: 5, arbitrary: record({ kind: fc.constant('turns' as const), count: fc.integer({ min: 1, max: 25 }) }) },
 )
 
-/** Two builds, side by side: each folds as the stored rows were made, or not at all. */
-const factors: readonly [Factor, Factor] = [1, 2]
-
 export async function runRebuildProgram(open: (clock: TestClock) => World, program: readonly RebuildStep[]): Promise<void> {
   const clock = testClock()
   const world = open(clock)
@@ -51,15 +48,15 @@ export async function runRebuildProgram(open: (clock: TestClock) => World, progr
   const side = (n: By) => sides[n] as (typeof sides)[number]
   let appended = 0
 
-  function openApp(store: EventStore, factor: Factor) {
-    return testApp({ store, clock, commands: [openAccount, deposit], projections: [ledger(factor)], random: () => 0 })
+  function openApp(store: EventStore) {
+    return testApp({ store, clock, commands: [openAccount, deposit], projections: [ledger(1)], random: () => 0 })
   }
 
   async function start(n: By): Promise<void> {
     const one = side(n)
     one.trouble.thaw()
     await one.app?.stop({ keepStore: true })
-    one.app = openApp(one.store, factors[n])
+    one.app = openApp(one.store)
     await one.app.start().catch(tolerate)
   }
 
@@ -151,11 +148,10 @@ export async function runRebuildProgram(open: (clock: TestClock) => World, progr
   }
 }
 
-/** The view is the fold of the log, by the fold that has built it; and nothing of any other rebuild is left. */
+/** The view is the fold of the log, and nothing of any rebuild is left. */
 async function assertRebuilt(store: EventStore): Promise<void> {
   const rows = await ledgerRows(store)
-  const factor = (Object.values(rows)[0]?.factor ?? 1) as Factor
-  assert.deepEqual(rows, await foldedLedger(store, factor))
+  assert.deepEqual(rows, await foldedLedger(store, 1))
   const live = (await store.views.defined()).find(({ view }) => view === 'ledger')?.generation
   assert.deepEqual(await generationsOf(store), Object.keys(rows).length > 0 ? [live] : [], 'the generations that there are')
   const left = (await store.work.parts()).filter(({ subscription }) => subscription !== 'projection:ledger')

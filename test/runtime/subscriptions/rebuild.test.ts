@@ -101,7 +101,7 @@ onEveryStore('a rebuild that is cancelled leaves the view as it was, and nothing
   const signals: Signal[] = []
   const observer: Observer = (signal) => void signals.push(signal)
   const before = openFollowed(given, { projections: [ledger(1)] })
-  await appendDeposits(given.store, 3000, accounts)
+  await appendDeposits(given.store, 8000, accounts)
   await before.settle()
   const app = openFollowed(given, { store, projections: [ledger(2)], observer })
   await app.start()
@@ -118,7 +118,7 @@ onEveryStore('a rebuild that is cancelled leaves the view as it was, and nothing
     signals.flatMap((one) => (one.signal === 'projection.rebuild.stop' ? [one.outcome] : [])),
     ['cancelled'],
   )
-  assert.deepEqual((await app.subscriptions.rebuild('ledger')).events, 3000)
+  assert.deepEqual((await app.subscriptions.rebuild('ledger')).events, 8000)
   assert.deepEqual(await ledgerRows(given.store), await foldedLedger(given.store, 2))
   assert.deepEqual(await generationsOf(given.store), [2])
 })
@@ -217,21 +217,21 @@ onEveryStore('an app that stops in the middle leaves the rebuild to the next one
     },
   })
   const first = openFollowed(given, { store, projections: [ledger(1)] })
-  await appendDeposits(given.store, 6000, accounts)
+  await appendDeposits(given.store, 12_000, accounts)
   await first.settle()
   const rebuilding = assert.rejects(first.subscriptions.rebuild('ledger'), { code: 'ES_STOPPED' })
   await reached.promise
   await first.stop({ keepStore: true })
   await rebuilding
   const part = (await given.store.work.parts()).find(({ subscription }) => subscription.startsWith('rebuild:'))
-  assert.ok(part && part.position > 0 && part.position < 6000, `at position ${part?.position}`)
+  assert.ok(part && part.position > 0 && part.position < 12_000, `at position ${part?.position}`)
   const starts: number[] = []
   const second = openFollowed(given, {
     projections: [ledger(1)],
     observer: (signal) => void (signal.signal === 'projection.rebuild.start' && starts.push(signal.position)),
   })
   await second.start()
-  assert.equal((await second.subscriptions.rebuild('ledger')).events, 6000)
+  assert.equal((await second.subscriptions.rebuild('ledger')).events, 12_000)
   assert.deepEqual(starts, [part.position])
   await second.settle()
   assert.deepEqual(await ledgerRows(given.store), await foldedLedger(given.store, 1))
