@@ -19,7 +19,8 @@ export interface Bundle {
 export const importedByAnApp = ['createApp', 'aggregate', 'command', 'event', 'projection', 'reject']
 
 /**
- * Bundles one entry of the built package, e.g. `dacapo/sqlite`. Nothing is left out but Node's own modules.
+ * Bundles one entry of the built package, e.g. `dacapo/sqlite`. Nothing is left out but Node's own modules, and packages that the user
+ * chooses to install.
  *
  * @param imported  names; absent: everything that the entry exports.
  */
@@ -34,7 +35,7 @@ export async function bundle(entry: string, imported?: readonly string[]): Promi
     minify: true,
     format: 'esm',
     platform: 'neutral',
-    external: ['node:*'],
+    external: ['node:*', ...Object.keys(manifest.peerDependencies)],
     plugins: [loadedLater],
     metafile: true,
   })

@@ -36,6 +36,7 @@ const PACKAGES: Record<string, string> = {
   kafkajs: 'delivery/kafka',
   amqplib: 'delivery/rabbitmq',
   ioredis: 'delivery/redis',
+  '@opentelemetry/api': 'telemetry',
 }
 
 /** Folders whose index.ts is a subpath of the package: the only files that re-export. */

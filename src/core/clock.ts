@@ -2,7 +2,7 @@
 
 /** A clock that can also wake somebody up. */
 export interface Clock {
-  /** Milliseconds since 1970; may go back when the system's clock is set. */
+  /** Whole milliseconds since 1970; may go back when the system's clock is set. */
   now(): number
   /**
    * Calls back once after `ms` milliseconds. Returns how to cancel.

@@ -30,8 +30,15 @@ export const errorCodes = {
   ES_SQL: 'a statement of your own failed',
   ES_LEASE_LOST: 'somebody else has taken this part of a subscription over',
   ES_RECORD_CONFLICT: 'a record was changed by somebody else',
-  ES_REBUILD_ENDED: 'a rebuild was cancelled, or another one has taken its place',
+  ES_REBUILD_ENDED: 'a rebuild has failed, was cancelled, or another one has taken its place',
+  ES_NOT_FOUND: 'there is no instance, or no schedule, with this id',
+  ES_WRONG_STATUS: 'an instance, or a schedule, is in a status in which that cannot be done',
   ES_DEAD_LETTERED: 'what is waited for has failed, and waits in the dead letters',
+  ES_UNKNOWN_SUBSCRIPTION: 'no projection, handler or process that follows the log has this name, or several have',
+  ES_SUBSCRIPTION_PAUSED: 'what is waited for is paused',
+  ES_SUBSCRIPTION_FAILED: 'what is waited for has failed as a whole, and stands still',
+  ES_WAIT_CYCLE: 'who waits would wait for itself',
+  ES_CHECKPOINT_AHEAD: 'a subscription is further than the log',
   ES_STORE_UNAVAILABLE: 'the store could not be reached or written',
   ES_STORE_FORMAT: 'what is there is not a store that this version can open',
   ES_UNSUPPORTED: 'the store, or this version, cannot do it',
@@ -343,13 +350,39 @@ export class RecordConflictError extends DacapoError {
   }
 }
 
-/** The rebuild that was waited for will not come to its end: somebody has cancelled it, or has begun another one. The view is as it was. */
+/** The rebuild that was waited for will not come to its end: it has failed, or somebody has cancelled it, or has begun another one. The view is as it was. */
 export class RebuildEndedError extends DacapoError {
   readonly projection: string
 
-  constructor(projection: string) {
-    super('ES_REBUILD_ENDED', `The rebuild of ${projection} was cancelled, or another build of the app has begun its own.`)
+  /** @param reason  why it has failed. */
+  constructor(projection: string, reason?: string) {
+    const what = reason === undefined ? 'was cancelled, or another build of the app has begun its own.' : `has failed: ${textOf(reason)}`
+    super('ES_REBUILD_ENDED', `The rebuild of ${projection} ${what}`)
     this.projection = projection
+  }
+}
+
+/** There is nothing with this id to be looked at or acted on. */
+export class NotFoundError extends DacapoError {
+  /** What was looked for, e.g. `instance "t1" of transfers`. */
+  readonly what: string
+
+  constructor(what: string) {
+    super('ES_NOT_FOUND', `There is no ${what}.`)
+    this.what = what
+  }
+}
+
+/** It is there, but in a status in which this cannot be done. Nothing was changed. */
+export class WrongStatusError extends DacapoError {
+  /** What was to be changed, e.g. `instance "t1" of transfers`. */
+  readonly what: string
+  readonly status: string
+
+  constructor(what: string, status: string, act: string) {
+    super('ES_WRONG_STATUS', `There is nothing to ${act}: ${what} is ${status}.`)
+    this.what = what
+    this.status = status
   }
 }
 
@@ -367,6 +400,64 @@ export class DeadLetteredError extends DacapoError {
     )
     this.part = part
     this.key = key
+  }
+}
+
+/** No async projection, handler or process of this app has the name, or several have: then say `handler:…`, `process:…` or `projection:…`. */
+export class UnknownSubscriptionError extends DacapoError {
+  readonly subscription: string
+
+  constructor(subscription: string, hint: string) {
+    super('ES_UNKNOWN_SUBSCRIPTION', `Not one subscription is called "${subscription}"; ${hint}`)
+    this.subscription = subscription
+  }
+}
+
+/** What is waited for is paused, so there would be no end to it. The command was executed. */
+export class SubscriptionPausedError extends DacapoError {
+  /** The projection, handler or process. */
+  readonly part: string
+
+  constructor(part: string) {
+    super('ES_SUBSCRIPTION_PAUSED', `${part} is paused, so nobody waits for it: resume it. The command was executed.`)
+    this.part = part
+  }
+}
+
+/** What is waited for has failed as a whole, and stands still until somebody resumes it. The command was executed. */
+export class SubscriptionFailedError extends DacapoError {
+  /** The projection, handler or process. */
+  readonly part: string
+
+  constructor(part: string, reason: string) {
+    super('ES_SUBSCRIPTION_FAILED', `${part} has failed: ${textOf(reason)} Mend it and resume it; the command was executed.`)
+    this.part = part
+  }
+}
+
+/** What waits is itself waited for, so there would be no end to it. */
+export class WaitCycleError extends DacapoError {
+  /** Who waits, for whom, and so on, to the first again. */
+  readonly path: readonly string[]
+
+  constructor(path: readonly string[]) {
+    super('ES_WAIT_CYCLE', `Waiting would never end (${path.join(' waits for ')}): leave it out of waitFor.`)
+    this.path = path
+  }
+}
+
+/** A subscription is further than the log, which must have lost events: e.g. it comes from an older backup. Nothing is handled. */
+export class CheckpointAheadError extends DacapoError {
+  readonly position: number
+  readonly head: number
+
+  constructor(name: string, position: number, head: number) {
+    super(
+      'ES_CHECKPOINT_AHEAD',
+      `${name} is at position ${position}, but the log ends at ${head}; was an older backup restored? Rewind it (a projection: rebuild it).`,
+    )
+    this.position = position
+    this.head = head
   }
 }
 

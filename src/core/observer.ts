@@ -37,6 +37,8 @@ interface OfHandling {
   readonly stream: string
   readonly position: number
   readonly attempt: number
+  /** How many events were given together. */
+  readonly batch: number
 }
 
 /** An event that could not be handled, as it is kept. */
@@ -62,11 +64,27 @@ interface KeptError {
   readonly stack?: string
 }
 
+/** A layer of middleware around a command. */
+interface OfMiddleware {
+  /** 1 is the outermost. */
+  readonly layer: number
+  /** Of its function; `''` if it has none. */
+  readonly name: string
+}
+
 /** An instance of a process manager. */
 interface OfInstance {
   readonly process: string
   readonly tenant: string
   readonly instance: string
+}
+
+/** A command on a schedule. */
+interface OfSchedule {
+  readonly tenant: string
+  /** Its id. */
+  readonly schedule: string
+  readonly command: string
 }
 
 /** Every signal and what it carries; durations in milliseconds. */
@@ -80,6 +98,9 @@ export interface Signals {
     readonly durationMs: number
   }
   'dispatch.exception': OfCommand & { readonly error: unknown; readonly code: ErrorCode | undefined; readonly durationMs: number }
+  'middleware.start': OfCommand & OfMiddleware
+  'middleware.stop': OfCommand & OfMiddleware & { readonly durationMs: number }
+  'middleware.exception': OfCommand & OfMiddleware & { readonly error: unknown; readonly durationMs: number }
   'aggregate.execute.start': OfStream & { readonly command: string; readonly attempt: number }
   'aggregate.execute.stop': OfStream & {
     readonly command: string
@@ -98,6 +119,7 @@ export interface Signals {
   'aggregate.hibernate': OfStream & { readonly version: number; readonly characters: number }
   'aggregate.passivate': OfStream & { readonly version: number; readonly reason: 'idle' | 'memory' | 'stop' }
   'aggregate.activate': OfStream & { readonly version: number; readonly from: 'hibernation' | 'snapshot' }
+  'aggregate.unreadable': OfStream & { readonly code: ErrorCode; readonly error: unknown }
   'aggregate.conflict': OfStream & { readonly command: string; readonly attempt: number; readonly code: ErrorCode }
   'snapshot.save': OfStream & { readonly version: number; readonly characters: number }
   'snapshot.load': OfStream & { readonly version: number }
@@ -105,18 +127,32 @@ export interface Signals {
   'snapshot.failed': OfStream & { readonly version: number; readonly error: unknown }
   'idempotency.hit': { readonly tenant: string; readonly key: string; readonly command: string }
   'idempotency.miss': { readonly tenant: string; readonly key: string; readonly command: string }
+  'event.upcast': OfStream & { readonly type: string; readonly version: number; readonly from: number; readonly to: number }
   'memory.pressure': { readonly level: PressureLevel; readonly usedBytes: number; readonly limitBytes: number; readonly factor: number }
   'projection.rebuilt': { readonly projection: string; readonly rows: number; readonly events: number; readonly durationMs: number }
   'subscription.start': OfPart & { readonly epoch: number }
   'subscription.stop': OfPart & { readonly epoch: number }
+  'subscription.events': OfPart & { readonly events: number; readonly position: number; readonly durationMs: number }
   'subscription.restart': OfPart & { readonly error: unknown }
   'subscription.failed': OfPart & { readonly error: unknown }
+  'subscription.pause': OfPart
+  'subscription.resume': OfPart
+  'subscription.rewind': OfPart & { readonly from: number; readonly to: number }
   'lease.lost': OfPart & { readonly epoch: number }
   'handler.event.start': OfHandling
   'handler.event.stop': OfHandling & { readonly durationMs: number }
   'handler.event.exception': OfHandling & { readonly error: unknown; readonly durationMs: number }
   'handler.retry': OfPart & OfFailure & { readonly dueAt: number }
   'handler.dead-letter': OfPart & OfFailure
+  'handler.skip': OfPart & OfFailure
+  'projection.event': {
+    readonly projection: string
+    readonly part: string
+    readonly tenant: string
+    readonly key: string
+    readonly type: string
+    readonly position: number
+  }
   'projection.checkpoint': {
     readonly projection: string
     readonly part: string
@@ -149,6 +185,7 @@ export interface Signals {
     readonly events: number
     readonly durationMs: number
   }
+  'read-model.behind': { readonly projection: string; readonly part: string; readonly position: number; readonly checkpoint: number }
   'process.start': OfInstance
   'process.command': OfInstance & {
     readonly command: string
@@ -160,7 +197,26 @@ export interface Signals {
   'process.compensate': OfInstance & { readonly commands: number }
   'process.timer': OfInstance & { readonly timer: string; readonly change: 'set' | 'fired' | 'cancelled' | 'failed' }
   'process.stuck': OfInstance & { readonly name: string; readonly reason: string }
+  'process.act': OfInstance & {
+    readonly act: 'retry' | 'compensate' | 'close'
+    readonly actor: unknown
+    readonly reason: string | undefined
+  }
   'process.stop': OfInstance & { readonly compensated: boolean; readonly durationMs: number }
+  'schedule.set': OfSchedule & { readonly dueAt: number; readonly everyMs: number | undefined }
+  'schedule.run': OfSchedule & {
+    /** The time that was meant. */
+    readonly dueAt: number
+    readonly attempt: number
+    readonly outcome: 'accepted' | 'empty' | 'rejected' | 'failed'
+    readonly code: string | undefined
+    readonly duplicate: boolean
+    readonly lateMs: number
+    readonly durationMs: number
+  }
+  'schedule.failed': OfSchedule & { readonly dueAt: number; readonly attempts: number; readonly error: KeptError }
+  'schedule.retry': OfSchedule & { readonly dueAt: number }
+  'schedule.cancel': OfSchedule
 }
 
 /** How full the heap is: `elevated` from 70 %, `critical` from 85 % of its limit. */
@@ -180,6 +236,9 @@ export const signalNames = [
   'dispatch.start',
   'dispatch.stop',
   'dispatch.exception',
+  'middleware.start',
+  'middleware.stop',
+  'middleware.exception',
   'aggregate.execute.start',
   'aggregate.execute.stop',
   'aggregate.execute.exception',
@@ -187,6 +246,7 @@ export const signalNames = [
   'aggregate.hibernate',
   'aggregate.passivate',
   'aggregate.activate',
+  'aggregate.unreadable',
   'aggregate.conflict',
   'snapshot.save',
   'snapshot.load',
@@ -194,28 +254,42 @@ export const signalNames = [
   'snapshot.failed',
   'idempotency.hit',
   'idempotency.miss',
+  'event.upcast',
   'memory.pressure',
   'projection.rebuilt',
   'subscription.start',
   'subscription.stop',
+  'subscription.events',
   'subscription.restart',
   'subscription.failed',
+  'subscription.pause',
+  'subscription.resume',
+  'subscription.rewind',
   'lease.lost',
   'handler.event.start',
   'handler.event.stop',
   'handler.event.exception',
   'handler.retry',
   'handler.dead-letter',
+  'handler.skip',
+  'projection.event',
   'projection.checkpoint',
   'projection.exception',
   'projection.changed',
   'projection.rebuild.start',
   'projection.rebuild.progress',
   'projection.rebuild.stop',
+  'read-model.behind',
   'process.start',
   'process.command',
   'process.compensate',
   'process.timer',
   'process.stuck',
+  'process.act',
   'process.stop',
+  'schedule.set',
+  'schedule.run',
+  'schedule.failed',
+  'schedule.retry',
+  'schedule.cancel',
 ] as const satisfies readonly SignalName[]

@@ -7,6 +7,7 @@ import type { AnyEventType, ByType, EventOf } from './event.ts'
 import type { Narrow } from './fold.ts'
 import { assertPartitions, assertPartName } from './projection.ts'
 import type { RecordedEvent } from './recorded-event.ts'
+import { assertStartFrom, type StartFrom } from './start-from.ts'
 
 /**
  * The instance that an event belongs to: by its id, which starts it when it is not there yet; or said strictly. `start` fails when it
@@ -15,7 +16,7 @@ import type { RecordedEvent } from './recorded-event.ts'
 export type Correlation = string | { readonly start: string } | { readonly continue: string } | { readonly stop: string } | undefined
 
 /** A fold that reacts: one instance per correlation, serial, durable. */
-export interface ProcessManager<N extends string = string> {
+export interface ProcessManager<N extends string = string, S = any> {
   readonly kind: 'process'
   readonly name: N
   readonly events: readonly AnyEventType[]
@@ -27,6 +28,8 @@ export interface ProcessManager<N extends string = string> {
   readonly rejected: Readonly<Record<string, ((context: any) => Reaction) | undefined>>
   readonly timeouts: Readonly<Record<string, (context: any) => Reaction>>
   readonly partitions?: number
+  readonly startFrom?: StartFrom
+  readonly '~types'?: { readonly state: S }
 }
 
 /** Any process manager. */
@@ -66,11 +69,14 @@ export function processManager<const N extends string, ET extends AnyEventType, 
     readonly timeouts?: { readonly [K in T]: (context: Effects<CallOf<C>, T> & { readonly state: S }) => Reaction }
     /** In how many parts its instances can be worked on at the same time, by one process or by several; 1–64, default 1. */
     readonly partitions?: number
+    /** Where it begins when it was never started before; later it goes on where it was. Default `'beginning'`. */
+    readonly startFrom?: StartFrom
   },
-): ProcessManager<N> {
+): ProcessManager<N, S> {
   assertPartName('Process manager', name)
   assertFold(`Process manager ${name}`, definition, false)
   if (typeof definition.correlate !== 'function') throw new DefinitionError(`Process manager ${name} needs correlate: (event) => an id.`)
   assertPartitions(`Process manager ${name}`, definition.partitions)
+  assertStartFrom(`Process manager ${name}`, definition.startFrom)
   return { kind: 'process', name, rejected: {}, timeouts: {}, ...(definition as object) } as never
 }

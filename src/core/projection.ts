@@ -3,7 +3,10 @@ import { assertFold } from './aggregate.ts'
 import { DefinitionError } from './errors.ts'
 import type { AnyEventType, ByType, DomainEvent, EventOf } from './event.ts'
 import type { AnyEvolvers, Narrow } from './fold.ts'
+import type { ReadModel } from './read-model.ts'
 import type { DecidedEvent, RecordedEvent } from './recorded-event.ts'
+import { assertStartFrom, type StartFrom } from './start-from.ts'
+import type { TypeProblem } from './type-problem.ts'
 
 /** `transactional`: in the append's own transaction. `async`: by a subscription, exactly once. */
 export type Consistency = 'transactional' | 'async'
@@ -38,6 +41,8 @@ export interface Projection<N extends string = string, V = unknown, C extends Co
   readonly version?: number
   readonly partitions?: number
   readonly rebuild?: RebuildPolicy
+  readonly readModel?: ReadModel
+  readonly startFrom?: StartFrom
   readonly '~types'?: { readonly view: V; readonly indexes: X }
 }
 
@@ -96,6 +101,10 @@ export function projection<
     readonly partitions?: number
     /** Async only: what becomes of the view when the fold has changed. Default: `defaults.subscriptions.rebuild`, which is `'manual'`. */
     readonly rebuild?: RebuildPolicy
+    /** Async only: keeps the rows somewhere else than in the store. `list` and `indexes` are not there then: ask the model itself. */
+    readonly readModel?: C extends 'async' ? ReadModel : TypeProblem<'A read model is filled after the commit: make the projection async.'>
+    /** Async only: where it begins when it was never started before. Default `'beginning'`; anywhere else the view has a part of the story. */
+    readonly startFrom?: StartFrom
   },
 ): Projection<N, V, C, X> {
   assertPartName('Projection', name)
@@ -108,8 +117,10 @@ export function projection<
     if (type !== 'text' && type !== 'number') throw new DefinitionError(`Projection ${name}: index ${field} must be 'text' or 'number'.`)
   }
   assertPartitions(`Projection ${name}`, definition.partitions)
-  if ((definition.partitions || definition.rebuild) && definition.consistency !== 'async')
-    throw new DefinitionError(`Projection ${name}: partitions and rebuild need 'async'.`)
+  if (definition.readModel !== undefined) assertReadModel(`Projection ${name}`, definition)
+  assertStartFrom(`Projection ${name}`, definition.startFrom)
+  if ((definition.partitions || definition.startFrom || definition.rebuild) && definition.consistency !== 'async')
+    throw new DefinitionError(`Projection ${name}: partitions, startFrom and rebuild need 'async'.`)
   assertRebuild(`Projection ${name}`, definition.rebuild)
   return { kind: 'projection', name, ...definition } as never
 }
@@ -131,4 +142,14 @@ export function assertConsistency(what: string, consistency: unknown): void {
   if (consistency !== 'transactional' && consistency !== 'async') {
     throw new DefinitionError(`${what}: consistency must be 'transactional' or 'async', not ${JSON.stringify(consistency)}.`)
   }
+}
+
+function assertReadModel(
+  what: string,
+  { readModel, consistency, indexes }: { readonly readModel?: unknown; readonly consistency: Consistency; readonly indexes?: object },
+): void {
+  const model = readModel as Partial<ReadModel> | null
+  if (typeof model?.get !== 'function' || typeof model.write !== 'function' || typeof model.checkpoints !== 'function')
+    throw new DefinitionError(`${what}: readModel needs get, write and checkpoints.`)
+  if (consistency !== 'async' || indexes) throw new DefinitionError(`${what}: a readModel needs 'async', and has no indexes.`)
 }

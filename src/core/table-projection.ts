@@ -4,6 +4,7 @@ import { DefinitionError } from './errors.ts'
 import type { AnyEventType, EventOf } from './event.ts'
 import { assertConsistency, assertPartName, type Consistency, type SeenEvent } from './projection.ts'
 import type { SqlStatement, SqlTag } from './sql.ts'
+import { assertStartFrom, type StartFrom } from './start-from.ts'
 
 /** A projection that owns SQL tables instead of a view. The store needs the capability `sql`. */
 export interface TableProjection<N extends string = string, C extends Consistency = Consistency> {
@@ -12,6 +13,7 @@ export interface TableProjection<N extends string = string, C extends Consistenc
   readonly consistency: C
   readonly events: readonly AnyEventType[]
   readonly tables: Readonly<Record<string, string>>
+  readonly startFrom?: StartFrom
   readonly apply: (event: any, sql: SqlTag) => SqlStatement | readonly SqlStatement[] | undefined
 }
 
@@ -36,6 +38,8 @@ export function tableProjection<const N extends string, ET extends AnyEventType,
     readonly events: readonly ET[]
     readonly consistency: C
     readonly tables: Readonly<Record<string, string>>
+    /** Async only: where it begins when it was never started before. Default `'beginning'`; anywhere else the tables have a part of the story. */
+    readonly startFrom?: StartFrom
     readonly apply: (event: SeenEvent<C, EventOf<ET>>, sql: SqlTag) => SqlStatement | readonly SqlStatement[] | undefined
   },
 ): TableProjection<N, C> {
@@ -43,6 +47,9 @@ export function tableProjection<const N extends string, ET extends AnyEventType,
   assertFold(`Table projection ${name}`, { events: definition.events })
   assertConsistency(`Table projection ${name}`, definition.consistency)
   if (Object.keys(definition.tables ?? {}).length === 0) throw new DefinitionError(`Table projection ${name} needs tables.`)
+  assertStartFrom(`Table projection ${name}`, definition.startFrom)
+  if (definition.startFrom && definition.consistency !== 'async')
+    throw new DefinitionError(`Table projection ${name}: startFrom needs 'async'.`)
   if (typeof definition.apply !== 'function') throw new DefinitionError(`Table projection ${name} needs apply(event, sql).`)
   return { kind: 'table-projection', name, ...definition } as never
 }

@@ -8,27 +8,29 @@ import type { EventStore, ListStreamsOptions } from '../core/event-store.ts'
 import type { IdSource } from '../core/ids.ts'
 import type { Observer } from '../core/observer.ts'
 import type { Outcome, Receipt, TransactionReceipt } from '../core/outcome.ts'
-import type { AnyProcessManager } from '../core/process-manager.ts'
+import type { AnyProcessManager, ProcessManager } from '../core/process-manager.ts'
 import type { AnyProjection, IndexesOf, Projection, ViewOf } from '../core/projection.ts'
 import type { RecordedEvent } from '../core/recorded-event.ts'
 import type { Rejection } from '../core/rejection.ts'
 import type { SqlValue } from '../core/sql.ts'
 import type { TableProjection } from '../core/table-projection.ts'
+import type { Telemetry } from '../core/telemetry.ts'
 import type { TypeProblem } from '../core/type-problem.ts'
 import type { CommandRequest, ExecuteOptions, Middleware } from './command/execute-command.ts'
 import type { TransactionOptions, TransactionOutcome } from './command/transactions.ts'
 import type { ListOrModule } from './definitions.ts'
 import type { AppDescription } from './describe.ts'
 import type { Fallbacks } from './engine.ts'
+import type { ProcessInstances } from './process/process-instances.ts'
 import type { EventsOptions, HistoryOptions, Loaded, LoadOptions, StreamSummary } from './read/reads.ts'
-import type { Comparison } from './rebuild/comparison.ts'
-import type { RebuildOptions, Rebuilt, WhichProjection } from './rebuild/rebuilds.ts'
+import type { ScheduleOptions } from './schedule/make-schedule.ts'
+import type { ScheduledCommand, Schedules } from './schedule/schedules.ts'
 import type { Defaults } from './settings.ts'
 import type { HeapProbe } from './state/memory-pressure.ts'
 import type { Snapshots } from './state/snapshots.ts'
 import type { AggregateStatistics, AppStatistics } from './statistics.ts'
 import type { DeadLetters } from './subscription/dead-letters.ts'
-import type { SubscriptionStatistics } from './subscription/subscription-statistics.ts'
+import type { SubscriptionCalls } from './subscription/operate.ts'
 import type { ViewReader } from './view/view-reader.ts'
 
 /** `unknown` unless the compiler knows that the store cannot run the projection; then a type whose text is the reason. */
@@ -133,30 +135,33 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   /** The same app in an isolated world: streams, views, keys. `''` is the default one. */
   forTenant(tenant: string): App<N, P>
   readonly tenant: string
-  readonly subscriptions: {
-    /** How far each async projection, handler and process is, in whichever process it runs. */
-    list(): Promise<readonly SubscriptionStatistics[]>
-    /**
-     * Builds the rows of an async projection anew from the first event, beside those that are read and kept up to date meanwhile; then
-     * switches to them in one commit. Side effects are not repeated: only `key`, `initial` and `evolve` run.
-     *
-     * It is done by one of the processes that follow the log with this projection, and goes on there after a crash. Whoever calls while it
-     * is under way joins it.
-     *
-     * @throws UnsupportedError (`ES_UNSUPPORTED`) a transactional projection, or one with tables; RebuildEndedError (`ES_REBUILD_ENDED`)
-     *         somebody else has cancelled it; StoppedError (`ES_STOPPED`) the app stops, and another one will go on; the signal's reason.
-     */
-    rebuild(projection: WhichProjection, options?: RebuildOptions): Promise<Rebuilt>
-    /**
-     * Builds the rows anew and tells which ones differ from the stored ones, at the same position, although events keep coming. The view
-     * is left as it is.
-     *
-     * @throws what `rebuild` throws; RecordConflictError (`ES_RECORD_CONFLICT`) it is being rebuilt.
-     */
-    compare(projection: WhichProjection, options?: RebuildOptions): Promise<Comparison>
-  }
+  /** Async projections, handlers and processes: how far they are, and what they are to do. */
+  readonly subscriptions: SubscriptionCalls
   /** Events that could not be handled. */
   readonly deadLetters: DeadLetters
+  /**
+   * Executes a command later, once, or again and again: by whichever process is started then.
+   *
+   * What is scheduled is durable when it resolves. The command is executed once for each due time, also when several processes are there,
+   * or one of them dies; `authorize` is asked then, with the actor that is given now. Input, actor and context must be JSON.
+   *
+   * @throws ValidationError (`ES_VALIDATION`), SerializationError (`ES_SERIALIZATION`), UnknownCommandError (`ES_UNKNOWN_COMMAND`);
+   *         IdempotencyMismatchError (`ES_IDEMPOTENCY_MISMATCH`) the id is that of another schedule.
+   * @example
+   * await app.schedule(chargeFees({}), { every: { days: 1 }, at: new Date('2030-01-01T03:00Z'), actor: robot, id: 'fees' })
+   */
+  schedule<E, X extends Rejection, Who, Values>(
+    call: CommandCall<N, E, X, Who, Values>,
+    options: ScheduleOptions & AskingFor<Who, Values>,
+  ): Promise<ScheduledCommand & { cancel(): Promise<boolean> }>
+  schedule(
+    request: CommandRequest,
+    options: ScheduleOptions & { readonly actor: unknown; readonly context?: unknown },
+  ): Promise<ScheduledCommand & { cancel(): Promise<boolean> }>
+  /** What is scheduled in this tenant; `list` of the default tenant shows all. */
+  readonly schedules: Schedules
+  /** The instances of a registered process manager: look at them, and act on them. */
+  process<S>(process: ProcessManager<string, S>): ProcessInstances<S>
   stats(): Promise<AppStatistics>
   stats(aggregate: AnyAggregate, id: string): Promise<AggregateStatistics>
   /** What the app is made of, as plain data. */
@@ -166,7 +171,7 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   /** Settles when nothing runs in the background any more, e.g. a snapshot. */
   idle(): Promise<void>
   /**
-   * Runs async projections, handlers and processes, until `stop`. Any number of processes may do so: they share the work.
+   * Runs async projections, handlers and processes, and fires schedules, until `stop`. Any number of processes may do so: they share the work.
    *
    * @throws what `prepare` throws. Whatever fails later is tried again, and shown by `subscriptions.list`.
    */
@@ -196,6 +201,8 @@ export interface AppOptions<S extends EventStore, M, P> {
   readonly requireAuthorize?: boolean
   /** Watches everything; see docs/telemetry.md. */
   readonly observer?: Observer | readonly Observer[]
+  /** Traces and metrics, e.g. `openTelemetry()` from `dacapo/telemetry`. */
+  readonly telemetry?: Telemetry
   readonly defaults?: Defaults
   /** Default: the system's. */
   readonly clock?: Clock

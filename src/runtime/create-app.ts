@@ -4,20 +4,24 @@ import type { AnyCommand } from '../core/command.ts'
 import { CommandRejectedError, DefinitionError } from '../core/errors.ts'
 import type { HandlerContext } from '../core/event-handler.ts'
 import type { EventStore, ListStreamsOptions } from '../core/event-store.ts'
+import type { AnyProcessManager } from '../core/process-manager.ts'
 import type { AnyProjection } from '../core/projection.ts'
 import type { RecordedEvent } from '../core/recorded-event.ts'
 import { assertTenant } from '../core/stream-name.ts'
 import type { TableProjection } from '../core/table-projection.ts'
 import type { App, AppOptions, CommandNames, ProjectionsIn } from './app.ts'
 import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './command/execute-command.ts'
-import { executeSingle, type Session } from './command/single-execution.ts'
-import { callsWithin, runTransaction, type TransactionOptions, unwrapTransaction } from './command/transactions.ts'
+import type { Session } from './command/single-execution.ts'
+import type { TransactionOptions } from './command/transactions.ts'
+import { callsWithin } from './command/within.ts'
 import { findCommand } from './definitions.ts'
 import { describe } from './describe.ts'
 import type { Engine } from './engine.ts'
+import { lazily } from './lazily.ts'
 import { type Lifecycle, makeLifecycle } from './lifecycle.ts'
 import { makeEngine } from './make-engine.ts'
-import type { SendFor } from './process/process-consumer.ts'
+import type { SendFor } from './process/command-queue.ts'
+import type { ProcessInstances } from './process/process-instances.ts'
 import {
   type EventsOptions,
   findStream,
@@ -28,14 +32,15 @@ import {
   readEvents,
   readHistory,
 } from './read/reads.ts'
-import type { RebuildOptions, Rebuilds, WhichProjection } from './rebuild/rebuilds.ts'
+import type { SchedulesOf } from './schedule/schedules.ts'
 import { v8Heap } from './state/memory-pressure.ts'
 import { snapshotsOf } from './state/snapshots.ts'
 import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates.ts'
 import { aggregateStatistics, appStatistics } from './statistics.ts'
 import type { DeadLetters } from './subscription/dead-letters.ts'
+import type { SubscriptionCalls } from './subscription/operate.ts'
 import { makeViewReader } from './view/view-reader.ts'
-import { waitAfter } from './wait-after.ts'
+import { waitAfter, waitBefore } from './wait-after.ts'
 
 /**
  * Makes an app. Nothing is opened and nothing runs before its first use.
@@ -52,7 +57,13 @@ export function createApp<
 >(options: AppOptions<S, M, P>): App<CommandNames<M>, ProjectionsIn<P>> {
   const engine = makeEngine(options as never)
   const warm = makeWarmAggregates(engine, options.heap ?? v8Heap)
-  const lifecycle = makeLifecycle(engine, () => warm.stop())
+  const { telemetry } = options
+  const trace = async () => {
+    if (!telemetry) return () => {}
+    const { startTracing } = await import('./tracing.ts')
+    return startTracing(engine, telemetry, warm, () => lifecycle.subscriptions)
+  }
+  const lifecycle: Lifecycle = makeLifecycle(engine, () => warm.stop(), trace)
   return makeApp({ engine, warm, lifecycle, middleware: options.middleware ?? [] }, '') as never
 }
 
@@ -70,11 +81,13 @@ function makeApp(parts: Parts, tenant: string) {
   const path = executionPath(parts, tenant)
   const forAttempt = { ...path, during: <T>(call: () => Promise<T>) => during('attempt', call) }
   const patiently = async (way: ExecutionPath, request: CommandRequest, asking: any) => {
+    if (asking?.waitFor?.length) await waitBefore(engine, asking.waitFor)
     const outcome = await executeCommand(way, request, asking)
     if (outcome.ok) await waitAfter(engine, request.command, outcome.receipt, asking)
     return outcome
   }
   const scope = { engine, tenant, middleware, warm }
+  const schedules = schedulesIn(parts, tenant)
 
   return {
     tenant,
@@ -106,21 +119,25 @@ function makeApp(parts: Parts, tenant: string) {
     },
     snapshots: (aggregate: AnyAggregate, id: string) => snapshotsOf(engine, aggregate, tenant, id, (call) => during('snapshots', call)),
     transaction: (work: (tx: never) => Promise<unknown>, options: TransactionOptions = {}) =>
-      during('transaction', async () => unwrapTransaction(await runTransaction(scope, work as never, options))),
+      during('transaction', async () => (await import('./command/transactions.ts')).transact(scope, work as never, options)),
     within: (client: unknown) => callsWithin(scope, client, lifecycle.ready),
     forTenant(id: string): unknown {
       assertTenant(id)
       return makeApp(parts, id)
     },
-    subscriptions: {
-      list: () =>
-        during('subscriptions.list', async () => {
-          const { subscriptionStatistics } = await import('./subscription/subscription-statistics.ts')
-          return subscriptionStatistics(engine, lifecycle.subscriptions)
-        }),
-      ...rebuildsIn(parts),
-    },
+    subscriptions: lazily<SubscriptionCalls>(
+      lifecycle,
+      'subscriptions',
+      ['list', 'pause', 'resume', 'rewind', 'rebuild', 'compare'],
+      async () => {
+        const { subscriptionCalls } = await import('./subscription/operate.ts')
+        return subscriptionCalls(engine, () => lifecycle.subscriptions, lifecycle.stopping)
+      },
+    ),
     deadLetters: deadLettersIn(parts, tenant),
+    schedule: schedules.schedule,
+    schedules,
+    process: (process: AnyProcessManager) => instancesIn(parts, tenant, process),
     stats: (aggregate?: AnyAggregate, id?: string) =>
       during('stats', async () =>
         aggregate ? aggregateStatistics(engine, warm, tenant, aggregate, id as string) : appStatistics(engine, warm),
@@ -128,35 +145,41 @@ function makeApp(parts: Parts, tenant: string) {
     describe: () => describe(engine),
     prepare: lifecycle.ready,
     idle: () => engine.background.idle(),
-    start: () => lifecycle.start({ forEvent: (event) => handlerCalls(parts, event), send: sendFor(parts) }),
+    start: () =>
+      lifecycle.start({
+        forEvent: (event) => handlerCalls(parts, event),
+        send: sendFor(parts),
+        execute: (of, request, asking) => executeCommand({ ...executionPath(atWork(parts), of), isKeptLong: true }, request, asking),
+      }),
     settle: lifecycle.settle,
     stop: async ({ keepStore = false }: { readonly keepStore?: boolean } = {}) => lifecycle.stop(keepStore),
     [Symbol.asyncDispose]: async () => lifecycle.stop(false),
   }
 }
 
-/** What is called loads them: an app without dead letters has no need of them. */
-function deadLettersIn({ engine, lifecycle }: Parts, tenant: string): DeadLetters {
-  const through = <T>(what: string, call: (letters: DeadLetters) => Promise<T>) =>
-    lifecycle.during(`deadLetters.${what}`, async () => {
-      const { deadLettersOf } = await import('./subscription/dead-letters.ts')
-      return call(deadLettersOf(engine, tenant, (subscription) => lifecycle.subscriptions?.poke(subscription)))
-    })
-  const calls = ['list', 'get', 'retry', 'edit', 'discard'] as const
-  return Object.fromEntries(
-    calls.map((call) => [call, (...given: readonly unknown[]) => through(call, (letters) => (letters[call] as any)(...given))]),
-  ) as unknown as DeadLetters
+const deadLettersIn = ({ engine, lifecycle }: Parts, tenant: string): DeadLetters =>
+  lazily(lifecycle, 'deadLetters', ['list', 'get', 'retry', 'edit', 'discard'], async () => {
+    const { deadLettersOf } = await import('./subscription/dead-letters.ts')
+    return deadLettersOf(engine, tenant, pokeIn(lifecycle))
+  })
+
+function instancesIn({ engine, lifecycle }: Parts, tenant: string, process: AnyProcessManager): ProcessInstances {
+  if (!engine.definitions.processes.includes(process)) {
+    throw new DefinitionError(`Process manager ${process?.name} is not registered in this app: list it in the processes of createApp.`)
+  }
+  return lazily(lifecycle, 'process', ['list', 'get', 'timeline', 'retry', 'compensate', 'close'], async () => {
+    const { processInstancesOf } = await import('./process/process-instances.ts')
+    return processInstancesOf(engine, tenant, process, pokeIn(lifecycle))
+  })
 }
 
-/** Loaded when one of them is called. */
-function rebuildsIn({ engine, lifecycle }: Parts): Rebuilds {
-  const through = (call: keyof Rebuilds) => (which: WhichProjection, options?: RebuildOptions) =>
-    lifecycle.during(`subscriptions.${call}`, async () => {
-      const { rebuildsOf } = await import('./rebuild/rebuilds.ts')
-      return rebuildsOf(engine, () => lifecycle.subscriptions, lifecycle.stopping)[call](which, options) as Promise<never>
-    })
-  return { rebuild: through('rebuild'), compare: through('compare') }
-}
+const schedulesIn = ({ engine, lifecycle }: Parts, tenant: string): SchedulesOf =>
+  lazily(lifecycle, 'schedules', ['schedule', 'list', 'get', 'cancel', 'retry'], async () => {
+    const { schedulesOf } = await import('./schedule/schedules.ts')
+    return schedulesOf(engine, tenant, () => lifecycle.scheduler?.poke())
+  })
+
+const pokeIn = (lifecycle: Lifecycle) => (subscription: string) => lifecycle.subscriptions?.poke(subscription)
 
 /** What a handler executes because of an event: in its tenant, with its correlation, and with the event as the cause. */
 function handlerCalls(parts: Parts, { tenant, id, metadata }: RecordedEvent): Pick<HandlerContext, 'execute'> {
@@ -179,9 +202,17 @@ function sendFor(parts: Parts): SendFor {
   return (process, tenant, { command, input }, options) => {
     const { asker } = findCommand(parts.engine.definitions, command)
     const actor = asker.process?.(process) ?? { id: process, roles: ['process'] }
-    const path = { ...executionPath(atWorkParts, tenant), trusted: true }
+    const path = { ...executionPath(atWorkParts, tenant), trusted: true, isKeptLong: true }
     return executeCommand(path, { command, input }, { actor, ...options })
   }
+}
+
+let loadingSingle: Promise<typeof import('./command/single-execution.ts')> | undefined
+
+/** Loaded by the first command without an aggregate: an app that has none has no need of it. */
+function single(): Promise<typeof import('./command/single-execution.ts')> {
+  loadingSingle ??= import('./command/single-execution.ts')
+  return loadingSingle
 }
 
 /** The way of a command outside of transactions: an aggregate's to the worker of its stream, any other's by itself. */
@@ -198,7 +229,8 @@ function executionPath({ engine, warm, middleware, lifecycle }: Parts, tenant: s
   }
   const decider: Decider = (execution, stream) => {
     const { boundary } = execution.command
-    if (boundary.kind !== 'aggregate' || stream === undefined) return executeSingle(engine, session, execution)
+    if (boundary.kind !== 'aggregate' || stream === undefined)
+      return single().then(({ executeSingle }) => executeSingle(engine, session, execution))
     return warm.workerOf(boundary.aggregate, tenant, stream).run(execution)
   }
   return { engine, tenant, middleware, source: store, decider, during: (call) => lifecycle.during('execute', call) }

@@ -14,7 +14,7 @@ export interface AppDescription {
     readonly name: string
     readonly events: readonly string[]
     /** With the app's defaults filled in. */
-    readonly retry: { readonly attempts: number; readonly backoffMs: number; readonly whenExhausted: 'dead-letter' | 'stop' }
+    readonly retry: Required<Omit<RetryPolicy, 'backoff' | 'maxBackoff'>> & { readonly backoffMs: number; readonly maxBackoffMs: number }
   }[]
   readonly processes: readonly { readonly name: string; readonly events: readonly string[]; readonly commands: readonly string[] }[]
 }
@@ -45,6 +45,7 @@ export function describe({ store, definitions, settings }: Engine): AppDescripti
 }
 
 function retryOf(own: RetryPolicy, defaults: Required<RetryPolicy>): AppDescription['handlers'][number]['retry'] {
-  const { attempts, backoff, whenExhausted } = { ...defaults, ...own }
-  return { attempts, backoffMs: toMs(backoff, 'retry.backoff'), whenExhausted }
+  const { backoff, maxBackoff, ...others } = { ...defaults, ...own }
+  const backoffMs = toMs(backoff, 'retry.backoff')
+  return { ...others, backoffMs, maxBackoffMs: Math.max(backoffMs, toMs(maxBackoff, 'retry.maxBackoff')) }
 }

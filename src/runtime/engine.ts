@@ -1,8 +1,10 @@
 /** What the parts of one running app share: its ports, its definitions, its numbers. */
+import type { AsyncResource } from 'node:async_hooks'
 import type { Clock } from '../core/clock.ts'
-import type { EventStore } from '../core/event-store.ts'
+import type { AppendRequest, EventStore } from '../core/event-store.ts'
 import type { IdSource } from '../core/ids.ts'
 import type { Observer, Signal } from '../core/observer.ts'
+import type { Carrier, TracedWork } from '../core/telemetry.ts'
 import type { Background } from './background.ts'
 import type { Lanes } from './command/lanes.ts'
 import type { Counters } from './counters.ts'
@@ -21,6 +23,8 @@ export interface Engine {
   readonly random: () => number
   /** Absent when nobody watches, so that a signal costs nothing then. */
   readonly tell: ((signal: Signal) => void) | undefined
+  /** Absent without a telemetry, and before the first use of the store. */
+  tracing: Tracing | undefined
   readonly counters: Counters
   readonly background: Background
   readonly lanes: Lanes
@@ -32,6 +36,16 @@ export interface Engine {
 export interface Fallbacks {
   readonly authorize: ((context: any) => boolean | Promise<boolean>) | undefined
   readonly validate: ((context: any) => readonly string[] | undefined | Promise<readonly string[] | undefined>) | undefined
+}
+
+/** A telemetry as the runtime uses it: it cannot do any harm (`tracing.ts`). */
+export interface Tracing {
+  /** Does the work, and comes to what it comes to. */
+  around<T>(work: TracedWork, run: () => T): T
+  /** Nothing, where there is no context. */
+  carrier(): Carrier
+  /** Appends in the trace of the first of the callers; those of the others are told of. Without callers, in that of whoever calls. */
+  append<T>(requests: readonly AppendRequest[], callers: readonly Pick<AsyncResource, 'runInAsyncScope'>[], append: () => T): T
 }
 
 /** One function for many observers; an observer that throws never disturbs the work it watches. */

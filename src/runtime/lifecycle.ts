@@ -1,8 +1,9 @@
 /** The life of an app: the store is prepared before the first call, and stopping waits for the last one. */
 import { StoppedError } from '../core/errors.ts'
-import { assertOutside } from './command/transactions.ts'
+import { assertOutside } from './command/open-transaction.ts'
 import { type Engine, report } from './engine.ts'
 import { prepareStore } from './prepare-store.ts'
+import type { Scheduler } from './schedule/scheduler.ts'
 import type { Calls } from './subscription/define.ts'
 import type { Subscriptions } from './subscription/subscriptions.ts'
 
@@ -24,12 +25,17 @@ export interface Lifecycle {
   settle(): Promise<void>
   /** What follows the log, once it was started. */
   readonly subscriptions: Subscriptions | undefined
+  /** What fires schedules, once it was started. */
+  readonly scheduler: Scheduler | undefined
 }
 
 const forgetEveryMs = 60 * 60 * 1000
 
-/** @param drain  settles when nothing runs behind the calls any more. */
-export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifecycle {
+/**
+ * @param drain  settles when nothing runs behind the calls any more.
+ * @param trace  begins to trace, if there is a telemetry, before anything is done; answers how to end that.
+ */
+export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace: () => Promise<() => void>): Lifecycle {
   let prepared: Promise<void> | undefined
   let isPrepared = false
   let stopped: Promise<void> | undefined
@@ -37,12 +43,15 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
   let running = 0
   let lastOneLeft = () => {}
   let cancelForgetting = () => {}
+  let tracing: Promise<() => void> | undefined
   const stopping = new AbortController()
   let starting: Promise<void> | undefined
   let subscriptions: Subscriptions | undefined
+  let scheduler: Scheduler | undefined
 
   async function prepare(): Promise<void> {
-    prepared ??= prepareStore(engine).then(forgetExpired)
+    tracing ??= trace()
+    prepared ??= tracing.then(() => prepareStore(engine)).then(forgetExpired)
     try {
       await prepared
       isPrepared = true
@@ -94,7 +103,8 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
         stopping.abort()
         cancelForgetting()
         await starting?.catch(() => {}) // who has started it was told
-        await subscriptions?.stop(engine.settings.stopWithinMs)
+        const { stopWithinMs } = engine.settings
+        await Promise.all([subscriptions?.stop(stopWithinMs), scheduler?.stop(stopWithinMs)])
         workHasEnded = true
         if (running > 0) {
           await new Promise<void>((resolve) => {
@@ -102,6 +112,8 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
           })
         }
         await drain()
+        const endTracing = await tracing
+        endTracing?.()
         await engine.background.idle()
         if (!keepStore) await engine.store.close()
       })()
@@ -112,8 +124,10 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
       if (stopped) return Promise.reject(new StoppedError('The app'))
       starting ??= (async () => {
         await prepare()
+        // Only now: an app that is never started does not load it.
+        const { startScheduler } = await import('./schedule/scheduler.ts')
+        scheduler ??= startScheduler(engine, calls.execute)
         if (engine.definitions.asynchronous.length === 0) return
-        // Only now: an app that runs commands alone does not load it.
         const { startSubscriptions } = await import('./subscription/subscriptions.ts')
         subscriptions = await startSubscriptions(engine, calls)
       })()
@@ -124,11 +138,16 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>): Lifec
     },
     async settle() {
       await engine.background.idle() // it may give something up that is then to be worked on
-      await subscriptions?.settle()
+      // What was scheduled leads to events, and those may lead to a schedule.
+      do await subscriptions?.settle()
+      while (await scheduler?.settle())
       await engine.background.idle()
     },
     get subscriptions() {
       return subscriptions
+    },
+    get scheduler() {
+      return scheduler
     },
   }
 }

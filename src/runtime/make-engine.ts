@@ -29,6 +29,7 @@ const appOptions = [
   'validate',
   'requireAuthorize',
   'observer',
+  'telemetry',
   'defaults',
   'clock',
   'ids',
@@ -41,7 +42,7 @@ const appOptions = [
 export function makeEngine(options: AnyAppOptions): Engine {
   assertNode()
   assertOptions('createApp', options, appOptions)
-  const { store, authorize, validate, clock = systemClock, nodeId, observer = [], random = Math.random } = options
+  const { store, authorize, validate, clock = systemClock, nodeId, observer = [], telemetry, random = Math.random } = options
   if (typeof store?.append !== 'function') throw new DefinitionError('createApp needs a store, e.g. memory() or sqlite(file).')
   if (nodeId !== undefined && !(Number.isInteger(nodeId) && nodeId >= 0 && nodeId <= 0xffff_ffff)) {
     throw new DefinitionError(`nodeId is a whole number of 32 bits, not ${nodeId}.`)
@@ -61,7 +62,8 @@ export function makeEngine(options: AnyAppOptions): Engine {
     clock,
     ids: options.ids ?? systemIds(() => clock.now(), nodeId),
     random,
-    tell: tellAll(typeof observer === 'function' ? [observer] : observer),
+    tell: tellAll([...(typeof observer === 'function' ? [observer] : observer), ...(telemetry?.observer ? [telemetry.observer] : [])]),
+    tracing: undefined,
     counters: makeCounters(),
     background: makeBackground(),
     lanes: makeLanes(),

@@ -70,7 +70,7 @@ export interface Defaults {
      */
     readonly rebuild?: RebuildPolicy
   }
-  /** For event handlers without their own `retry`. Default: 5 attempts, backoff from 100 milliseconds, then the dead letters. */
+  /** For event handlers without their own `retry`, processes and schedules. Default: 5 attempts, waits from 100 milliseconds to 30 seconds, then the dead letters. */
   readonly handlers?: { readonly retry?: RetryPolicy }
 }
 
@@ -144,7 +144,7 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
     checkMemoryEveryMs: toMs(memory.checkEvery ?? { seconds: 10 }, 'defaults.memory.checkEvery'),
     elevatedAt,
     criticalAt,
-    retry: { attempts: 5, backoff: { milliseconds: 100 }, whenExhausted: 'dead-letter', ...handlers.retry },
+    retry: { ...defaultRetry, ...handlers.retry },
     leaseMs: toMs(subscriptions.lease ?? { seconds: 10 }, 'defaults.subscriptions.lease'),
     checkpointEveryMs: toMs(subscriptions.checkpointEvery ?? { seconds: 1 }, 'defaults.subscriptions.checkpointEvery'),
     restart: {
@@ -156,6 +156,15 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
     waitTimeoutMs: toMs(subscriptions.waitTimeout ?? { seconds: 5 }, 'defaults.subscriptions.waitTimeout'),
     rebuild: subscriptions.rebuild ?? 'manual',
   }
+}
+
+const defaultRetry: Required<RetryPolicy> = {
+  attempts: 5,
+  backoff: { milliseconds: 100 },
+  maxBackoff: { seconds: 30 },
+  strategy: 'exponential',
+  jitter: true,
+  whenExhausted: 'dead-letter',
 }
 
 /** How long a state may be idle, in milliseconds, or what becomes of it at once. */

@@ -11,7 +11,9 @@ import type { AnyProcessManager } from '../core/process-manager.ts'
 import type { Rejection } from '../core/rejection.ts'
 import type { WorkRecord } from '../core/work-store.ts'
 import type { Instance, KeptCommand } from '../runtime/process/instance.ts'
-import { instanceKind, processConsumer, timerKind } from '../runtime/process/process-consumer.ts'
+import { instanceKind } from '../runtime/process/known-instances.ts'
+import { processConsumer } from '../runtime/process/process-consumer.ts'
+import { timerKind } from '../runtime/process/timer-records.ts'
 import { slotOf } from '../runtime/subscription/slots.ts'
 import { memory } from '../stores/memory/index.ts'
 import { fail, textOf } from './expectation.ts'
@@ -134,8 +136,9 @@ async function runSteps(process: AnyProcessManager, steps: readonly Step[]): Pro
   const consumer = processConsumer(
     process,
     owner,
-    { store, clock, persistence, send, tell: undefined },
+    { store, clock, persistence, send, withdraw: async () => undefined, tell: undefined, tracing: undefined },
     {
+      part: '0/1',
       slots: { from: 0, to: 63 },
       lease: { subscription: owner, part: '0/1', epoch: 1 },
       stopping: new AbortController().signal,

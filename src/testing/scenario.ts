@@ -4,6 +4,7 @@ import type { ActorOf, AnyCall, AnyCommand, CallOf, EmittedOf, RejectionOf } fro
 import { DacapoError } from '../core/errors.ts'
 import type { AnyEventType, DomainEvent } from '../core/event.ts'
 import { encodeEvent } from '../core/event-codec.ts'
+import type { AnyEventHandler } from '../core/event-handler.ts'
 import type { EventStore } from '../core/event-store.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { AnyProcessManager } from '../core/process-manager.ts'
@@ -15,6 +16,7 @@ import { newId } from '../runtime/system.ts'
 import { memory } from '../stores/memory/index.ts'
 import { fail as failed, textOf, textOfEvents } from './expectation.ts'
 import { definitionIn, type GivenEvent } from './given-events.ts'
+import { type HandlerScenario, handlerScenario } from './handler-scenario.ts'
 import { type ProcessScenario, processScenario } from './process-scenario.ts'
 import { type ProjectionScenario, projectionScenario } from './projection-scenario.ts'
 import { testClock } from './test-clock.ts'
@@ -84,11 +86,21 @@ export function scenario<P extends AnyProjection>(projection: P): ProjectionScen
  *   .thenCommands(withdraw({ accountId: 'a', amount: 5, transferId: 't' }))
  */
 export function scenario(process: AnyProcessManager): ProcessScenario
+/**
+ * A scenario of an event handler: the given events are handled, and every command that it executes is accepted.
+ *
+ * @example
+ * await scenario(payBonus)
+ *   .given(inStream('account-a', AccountOpened({ owner: 'ann' })))
+ *   .thenCommands(deposit({ accountId: 'a', amount: 10 }))
+ */
+export function scenario(handler: AnyEventHandler): HandlerScenario
 export function scenario(
-  subject: AnyAggregate | AnyCommand | AnyProjection | AnyProcessManager,
-): Scenario<DomainEvent, AnyCall> | ProjectionScenario<unknown> | ProcessScenario {
+  subject: AnyAggregate | AnyCommand | AnyProjection | AnyProcessManager | AnyEventHandler,
+): Scenario<DomainEvent, AnyCall> | ProjectionScenario<unknown> | ProcessScenario | HandlerScenario {
   if (subject.kind === 'projection') return { given: (...past: readonly GivenEvent[]) => projectionScenario(subject, past) }
   if (subject.kind === 'process') return { given: (...past: readonly GivenEvent[]) => processScenario(subject, past) }
+  if (subject.kind === 'handler') return { given: (...past: readonly GivenEvent[]) => handlerScenario(subject, past) }
   return decidingScenario(subject)
 }
 

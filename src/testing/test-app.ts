@@ -48,6 +48,8 @@ export function testApp<
   // Timers only fire when a test advances the clock, and by then there is an app.
   const clock: TestClock = options.clock ?? testClock(undefined, () => settled())
   const { store = memory, defaults = {}, ...parts } = options as TestAppOptions<EventStore, M, P>
+  // Nobody else is at a store of its own: fewer looks at the others make long times pass in no time.
+  const alone = options.store === undefined ? { lease: { hours: 1 } } : {}
   const app = createApp({
     ...parts,
     clock,
@@ -55,7 +57,7 @@ export function testApp<
     defaults: {
       ...defaults,
       aggregate: { compareSnapshotOneIn: 1, ...defaults.aggregate },
-      subscriptions: { retryAtOnce: true, ...defaults.subscriptions },
+      subscriptions: { retryAtOnce: true, ...alone, ...defaults.subscriptions },
     },
   } as never) as App<string>
   const letters: DeadLetter[] = []

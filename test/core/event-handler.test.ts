@@ -23,6 +23,19 @@ const changes: readonly (readonly [what: string, change: object, message: RegExp
   ['a backoff of nothing', { retry: { backoff: { seconds: 0 } } }, /retry\.backoff of event handler send-receipt/],
   ['a backoff into the past', { retry: { backoff: { seconds: -1 } } }, /retry\.backoff/],
   ['a backoff without a unit', { retry: { backoff: 100 } }, /retry\.backoff/],
+  ['a longest backoff of nothing', { retry: { maxBackoff: { seconds: 0 } } }, /retry\.maxBackoff of event handler send-receipt/],
+  [
+    'a backoff longer than the longest',
+    { retry: { backoff: { minutes: 2 }, maxBackoff: { minutes: 1 } } },
+    /must not be shorter than its backoff/,
+  ],
+  ['a strategy that there is not', { retry: { strategy: 'linear' } }, /must be 'exponential', 'fixed' or 'immediate'/],
+  ['both handle and handleBatch', { handleBatch: () => {} }, /handle: .* or handleBatch: .* not both/],
+  ['maxBatch without handleBatch', { maxBatch: 10 }, /maxBatch is for handleBatch/],
+  ['batches of nothing', { handle: undefined, handleBatch: () => {}, maxBatch: 0 }, /maxBatch of event handler send-receipt/],
+  ['batches that are too large', { handle: undefined, handleBatch: () => {}, maxBatch: 1001 }, /at most 1000/],
+  ['a state instead of an init', { init: { count: 0 } }, /init must be a function/],
+  ['a word instead of an onError', { onError: 'skip' }, /onError must be a function/],
 ]
 
 for (const [what, change, message] of changes) {

@@ -79,7 +79,9 @@ const sources = [
   'src/testing/test-app.ts TestAppOptions',
   'src/testing/scenario.ts WhenOptions',
   'src/testing/store-contract.ts ContractSubject',
+  'src/testing/read-model-contract.ts ReadModelSubject',
   'src/core/cloud-event.ts CloudEventOptions',
+  'src/telemetry/open-telemetry.ts OpenTelemetryOptions',
 ]
 
 test('configuration.md has a table for every options object, and no other', () => {
@@ -230,4 +232,23 @@ test('telemetry.md has a section for every signal, in order, with exactly its fi
     written,
     signalNames.map((name) => [name, fields.get(name)]),
   )
+})
+
+test('coming-from.md has a row for every signal that evoq declares, and names one of ours for each', () => {
+  const declared = [
+    ...['aggregate,execute,start', 'aggregate,execute,stop', 'aggregate,execute,exception', 'aggregate,init', 'aggregate,hibernate'],
+    ...['aggregate,passivate', 'aggregate,activate', 'aggregate,snapshot,save', 'aggregate,snapshot,load', 'aggregate,integrity,violation'],
+    ...['dispatch,start', 'dispatch,stop', 'dispatch,exception'],
+    ...['middleware,before_dispatch', 'middleware,after_dispatch', 'middleware,failure', 'idempotency,hit', 'idempotency,miss'],
+    ...['handler,start', 'handler,stop', 'handler,exception', 'handler,event,start', 'handler,event,stop', 'handler,event,exception'],
+    ...['handler,retry', 'handler,dead_letter', 'router,event', 'router,upcast'],
+    ...['process_manager,start', 'process_manager,stop', 'process_manager,command', 'process_manager,compensate'],
+    ...['projection,start', 'projection,stop', 'projection,event', 'projection,exception', 'projection,checkpoint'],
+    ...['memory,pressure', 'memory,ttl_adjusted'],
+  ]
+  const known: ReadonlySet<string> = new Set(signalNames)
+  const rows = new Map(
+    [...textOf('coming-from.md').matchAll(/^\| `([a-z_,]+)` \| `([a-z.-]+)`/gm)].map(([, theirs, ours]) => [theirs, ours]),
+  )
+  for (const name of declared) assert.ok(known.has(rows.get(name) ?? ''), `${name} is ${rows.get(name)}`)
 })

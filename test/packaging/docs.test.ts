@@ -27,7 +27,7 @@ const databases = new Map<string, { readonly url: string; drop(): Promise<void> 
 before(async () => {
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(repository, join(folder, 'node_modules/dacapo'))
-  for (const name of ['zod', 'pg', 'kysely', '@types'])
+  for (const name of ['zod', 'pg', 'kysely', '@types', '@opentelemetry'])
     symlinkSync(join(repository, 'node_modules', name), join(folder, 'node_modules', name))
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
   for (const { cwd, file, source } of programs) {

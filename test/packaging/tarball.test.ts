@@ -32,21 +32,38 @@ let packed: Packed
 
 before(() => {
   packed = pack(folder)
-  install(withZod, '--prefer-offline', `zod@${manifest.devDependencies.zod}`)
+  install(
+    withZod,
+    '--prefer-offline',
+    `zod@${manifest.devDependencies.zod}`,
+    `@opentelemetry/api@${manifest.devDependencies['@opentelemetry/api']}`,
+  )
   writeFileSync(join(withZod, 'app.ts'), firstProgram)
 })
 
 after(() => rmSync(folder, { recursive: true }))
 
-test('the package needs no other: it installs without a network, is alone in node_modules, and every entry can be imported', () => {
+/** The one entry that is of no use without a package of somebody else. */
+const telemetry = './telemetry'
+
+const numberOfExports = (entry: string) => `console.log(Object.keys(await import('${join(manifest.name, entry)}')).length)`
+
+test('the package needs no other: it installs without a network, is alone in node_modules, and its entries can be imported', () => {
   install(alone, '--offline')
   const installed = readdirSync(join(alone, 'node_modules')).filter((name) => !name.startsWith('.'))
   assert.deepEqual(installed, [manifest.name])
-  const entries = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json')
+  const entries = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json' && subpath !== telemetry)
   for (const entry of entries) {
-    const program = `console.log(Object.keys(await import('${join(manifest.name, entry)}')).length)`
-    assert.ok(Number(run(alone, process.execPath, '--input-type=module', '--eval', program)) > 0, entry)
+    assert.ok(Number(run(alone, process.execPath, '--input-type=module', '--eval', numberOfExports(entry))) > 0, entry)
   }
+})
+
+test('the entry for OpenTelemetry needs its API, says so without it, and can be imported with it', () => {
+  const parameters = ['--input-type=module', '--eval', numberOfExports(telemetry)]
+  const { status, stderr } = spawnSync(process.execPath, parameters, { cwd: alone, encoding: 'utf8' })
+  assert.equal(status, 1)
+  assert.match(stderr, /Cannot find package '@opentelemetry\/api'/)
+  assert.ok(Number(run(withZod, process.execPath, ...parameters)) > 0)
 })
 
 test('the installed command prints the SQL of every store, and names the driver that a server would need', () => {

@@ -41,7 +41,14 @@ test('an app describes what it is made of, with the defaults filled in', () => {
       ['transfer-report', 'async'],
     ],
   )
-  assert.deepEqual(handlers[0]?.retry, { attempts: 3, backoffMs: 1000, whenExhausted: 'dead-letter' })
+  assert.deepEqual(handlers[0]?.retry, {
+    attempts: 3,
+    backoffMs: 1000,
+    maxBackoffMs: 30_000,
+    strategy: 'exponential',
+    jitter: true,
+    whenExhausted: 'dead-letter',
+  })
   assert.deepEqual(processes[0]?.commands, ['Withdraw', 'Deposit', 'CompleteTransfer', 'FailTransfer'])
   assert.equal(events.find(({ type }) => type === 'AccountClosed')?.schemaVersion, 2)
 })

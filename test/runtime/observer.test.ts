@@ -1,5 +1,6 @@
 /** Signals: each one is really sent, with the fields it promises, and whoever watches disturbs nothing. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -10,6 +11,8 @@ import {
   createApp,
   event,
   eventHandler,
+  type Middleware,
+  onSignals,
   processManager,
   projection,
   reject,
@@ -22,6 +25,7 @@ import { Account, AccountOpened, balances, deposit, openAccount } from '../domai
 import { inFrontOf } from './in-front-of.ts'
 import { type Given, onEveryStore, onStoresInProcess } from './on-every-store.ts'
 import { ann, openBank, openWith, payIn, recorder } from './open-bank.ts'
+import { quietly } from './quietly.ts'
 
 const Ticked = event('Ticked', z.object({}))
 const Clockwork = aggregate('clockwork', {
@@ -60,6 +64,15 @@ const rings = projection('rings', {
     },
   },
 })
+/** A view in a model that keeps nothing, so that it is behind whenever it begins. */
+const echoes = projection('echoes', {
+  events: [Rung],
+  consistency: 'async',
+  readModel: { get: () => undefined, write: () => {}, checkpoints: () => ({}) },
+  key: ({ subject }) => subject,
+  initial: () => ({}),
+  evolve: { Rung: () => ({}) },
+})
 const listener = eventHandler('listener', {
   events: [Rung],
   handle: ({ data }, { attempt }) => {
@@ -72,6 +85,13 @@ const impatient = eventHandler('impatient', {
   handle: ({ data }) => {
     if (data.how === 'never') throw new Error('no patience')
   },
+})
+const lenient = eventHandler('lenient', {
+  events: [Rung],
+  handleBatch: (events) => {
+    if (events.some(({ data }) => data.how === 'never')) throw new Error('never mind')
+  },
+  onError: () => 'skip',
 })
 const echo = processManager('echo', {
   events: [Rung],
@@ -102,7 +122,7 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
       return Promise.reject(error)
     },
   })
-  const parts = { commands: [ring], projections: [rings], handlers: [listener, impatient], processes: [echo] }
+  const parts = { commands: [ring], projections: [echoes, rings], handlers: [listener, impatient, lenient], processes: [echo] }
   const app = tend(testApp({ ...parts, store: inFrontOf(store, { work }), clock, observer }))
   const ringAs = async (bell: string, how: 'well' | 'at the second attempt' | 'never' | 'for nobody') => {
     await app.execute(ring({ bell, how }), { actor: ann })
@@ -113,16 +133,23 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   await app.settle()
   await ringAs('b', 'at the second attempt')
   await ringAs('c', 'never')
+  await app.process(echo).close('c', 'it is cracked', { actor: ann })
   failure = new StoreUnavailableError(store.name, 'It was switched off for a moment.')
   await ringAs('d', 'for nobody')
   const lost = (await store.work.parts()).filter(({ subscription }) => subscription === 'handler:listener')
   await store.work.acquire('somebody else', lost)
   await ringAs('d', 'for nobody')
+  await app.subscriptions.pause('echo')
+  await app.subscriptions.resume('echo')
+  await app.subscriptions.rewind('impatient', 'beginning')
   await app.stop({ keepStore: true })
   const other = tend(testApp({ ...parts, projections: [{ ...rings, version: 2 }], store, clock, observer }))
   await other.start()
   await other.subscriptions.rebuild('rings')
   await other.stop({ keepStore: true })
+  const later = tend(testApp({ commands: [ring], projections: [echoes], store, clock, observer }))
+  await later.settle()
+  await later.stop({ keepStore: true })
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -132,7 +159,14 @@ async function everything(given: Given, observer: (signal: Signal) => void): Pro
   const { store, clock, tend } = given
   let usedBytes = 0
   const more = { clock, random: () => 0.5, heap: () => ({ usedBytes, limitBytes: 100 }) }
-  const make = () => tend(createApp({ store, commands: [tick], observer, defaults: { aggregate: { compareSnapshotOneIn: 1 } }, ...more }))
+  const ends: Middleware = async ({ context }, next) => {
+    if (context['ends']) throw new Error('middleware broke')
+    return next()
+  }
+  const make = () =>
+    tend(
+      createApp({ store, commands: [tick], middleware: [ends], observer, defaults: { aggregate: { compareSnapshotOneIn: 1 } }, ...more }),
+    )
   const app = make()
   const ask = { actor: ann, correlationId: 'a-request' }
   await app.execute(tick({}), ask)
@@ -141,6 +175,7 @@ async function everything(given: Given, observer: (signal: Signal) => void): Pro
   await app.execute(tick({ how: 'never' }), ask)
   await app.attempt(tick({ how: 'no' }), ask)
   await assert.rejects(app.execute(tick({ how: 'wrong' }), ask), /a spring broke/)
+  await assert.rejects(app.execute(tick({}), { ...ask, context: { ends: true } }), /middleware broke/)
   await app.idle()
   const other = make()
   await other.load(Clockwork, '1')
@@ -168,16 +203,37 @@ async function everything(given: Given, observer: (signal: Signal) => void): Pro
     evolve: { AccountOpened: ({ accounts }) => ({ accounts: accounts + 1 }) },
   })
   await tend(createApp({ store, commands: [openAccount], projections: [balances, owners], observer, ...more })).prepare()
+  const old = {
+    id: randomUUID(),
+    schemaVersion: 1,
+    metadata: JSON.stringify({ correlationId: 'c', causationId: 'c', actor: null }),
+    tags: [],
+  }
+  const closed = { ...old, type: 'AccountClosed', data: JSON.stringify({ reason: 'moved' }) }
+  const unknown = { ...old, id: randomUUID(), type: 'AccountLost', data: '{}' }
+  await store.append([
+    { stream: 'account-old', expectedVersion: 'none', events: [closed] },
+    { stream: 'account-odd', expectedVersion: 'none', events: [unknown] },
+  ])
+  assert.deepEqual((await bank.load(Account, 'old')).state, { status: 'closed' })
+  await assert.rejects(bank.load(Account, 'odd'), { code: 'ES_UNKNOWN_EVENT' })
   await quietly(() => following(given, observer))
+  await scheduling(given, observer)
 }
 
-/** What fails on purpose is not worth a line. */
-async function quietly(run: () => Promise<void>): Promise<void> {
-  const { error } = console
-  console.error = () => {}
-  await run().finally(() => {
-    console.error = error
-  })
+/** Makes everything happen that happens to schedules. */
+async function scheduling({ store, clock, tend }: Given, observer: (signal: Signal) => void): Promise<void> {
+  const app = tend(testApp({ commands: [tick], store, clock, observer }))
+  for (const [id, how] of Object.entries({ well: undefined, badly: 'wrong' } as const)) {
+    await app.schedule(tick({ ...(how && { how }) }), { after: { seconds: 1 }, actor: ann, id })
+  }
+  const { cancel } = await app.schedule(tick({}), { every: { days: 1 }, actor: ann, id: 'daily' })
+  await cancel()
+  await app.start()
+  await clock.advance({ seconds: 2 })
+  await app.settle()
+  await app.schedules.retry('badly')
+  await app.settle()
 }
 
 /** One signal of each name as it is expected; what differs from run to run is only typed. */
@@ -185,6 +241,9 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'dispatch.start': { tenant: '', command: 'Tick', executionId: String, correlationId: 'a-request' },
   'dispatch.stop': { tenant: '', command: 'Tick', executionId: String, outcome: 'accepted', duplicate: false, events: 1, durationMs: 0 },
   'dispatch.exception': { tenant: '', command: 'Tick', executionId: String, error: Error, code: undefined, durationMs: 0 },
+  'middleware.start': { tenant: '', command: 'Tick', executionId: String, layer: 1, name: 'ends' },
+  'middleware.stop': { tenant: '', command: 'Tick', executionId: String, layer: 1, name: 'ends', durationMs: 0 },
+  'middleware.exception': { tenant: '', command: 'Tick', executionId: String, layer: 1, name: 'ends', error: Error, durationMs: 0 },
   'aggregate.execute.start': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1 },
   'aggregate.execute.stop': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1, version: 1, events: 1, warm: false },
   'aggregate.execute.exception': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1, error: Error },
@@ -192,6 +251,7 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'aggregate.hibernate': { tenant: '', stream: 'clockwork-1', version: 4, characters: '[{"ticks":4}]'.length },
   'aggregate.passivate': { tenant: '', stream: 'clockwork-1', version: Number, reason: 'idle' },
   'aggregate.activate': { tenant: '', stream: 'clockwork-1', version: 2, from: 'snapshot' },
+  'aggregate.unreadable': { tenant: '', stream: 'account-odd', code: 'ES_UNKNOWN_EVENT', error: Error },
   'aggregate.conflict': { tenant: '', stream: 'clockwork-1', command: 'Tick', attempt: 1, code: 'ES_CONCURRENCY' },
   'snapshot.save': { tenant: '', stream: 'clockwork-1', version: 2, characters: '[{"ticks":2}]'.length },
   'snapshot.load': { tenant: '', stream: 'clockwork-1', version: 2 },
@@ -199,14 +259,28 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'snapshot.failed': { tenant: '', stream: 'clockwork-1', version: Number, error: Error },
   'idempotency.hit': { tenant: '', key: 'k', command: 'Tick' },
   'idempotency.miss': { tenant: '', key: 'k', command: 'Tick' },
+  'event.upcast': { tenant: '', stream: 'account-old', type: 'AccountClosed', version: 1, from: 1, to: 2 },
   'memory.pressure': { level: 'critical', usedBytes: 90, limitBytes: 100, factor: 0.1 },
   'subscription.start': { kind: 'handler', name: 'impatient', part: '0/1', epoch: Number },
   'subscription.stop': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
+  'subscription.events': { kind: String, name: String, part: '0/1', events: 1, position: Number, durationMs: 0 },
   'subscription.restart': { kind: String, name: String, part: '0/1', error: Error },
   'subscription.failed': { kind: 'handler', name: 'impatient', part: '0/1', error: Error },
+  'subscription.pause': { kind: 'process', name: 'echo', part: '0/1' },
+  'subscription.resume': { kind: 'process', name: 'echo', part: '0/1' },
+  'subscription.rewind': { kind: 'handler', name: 'impatient', part: '0/1', from: Number, to: 0 },
   'lease.lost': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
-  'handler.event.start': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1 },
-  'handler.event.stop': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1, durationMs: 0 },
+  'handler.event.start': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1, batch: 1 },
+  'handler.event.stop': {
+    tenant: '',
+    handler: String,
+    type: 'Rung',
+    stream: 'bell-a',
+    position: Number,
+    attempt: 1,
+    batch: 1,
+    durationMs: 0,
+  },
   'handler.event.exception': {
     tenant: '',
     handler: 'listener',
@@ -214,6 +288,7 @@ const expected: Readonly<Record<SignalName, Fields>> = {
     stream: 'bell-b',
     position: Number,
     attempt: 1,
+    batch: 1,
     error: Error,
     durationMs: 0,
   },
@@ -238,7 +313,18 @@ const expected: Readonly<Record<SignalName, Fields>> = {
     attempts: 5,
     error: Object,
   },
-  'projection.checkpoint': { projection: 'rings', part: '0/1', position: Number, events: Number, durationMs: 0 },
+  'handler.skip': {
+    kind: 'handler',
+    name: 'lenient',
+    part: '0/1',
+    tenant: '',
+    key: 'bell-c',
+    position: Number,
+    attempts: 1,
+    error: Object,
+  },
+  'projection.event': { projection: String, part: '0/1', tenant: '', key: 'a', type: 'Rung', position: Number },
+  'projection.checkpoint': { projection: String, part: '0/1', position: Number, events: Number, durationMs: 0 },
   'projection.exception': { projection: 'rings', part: '0/1', tenant: '', key: 'c', position: Number, attempt: 1, error: Error },
   'projection.changed': { projection: 'rings', rebuild: 'manual' },
   'projection.rebuild.start': { projection: 'rings', comparison: false, position: 0, head: Number },
@@ -252,6 +338,7 @@ const expected: Readonly<Record<SignalName, Fields>> = {
     etaMs: undefined,
   },
   'projection.rebuild.stop': { projection: 'rings', outcome: 'switched', position: Number, events: Number, durationMs: 0 },
+  'read-model.behind': { projection: 'echoes', part: '0/1', position: Number, checkpoint: 0 },
   'process.start': { process: 'echo', tenant: '', instance: 'a' },
   'process.command': {
     process: 'echo',
@@ -266,7 +353,24 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'process.compensate': { process: 'echo', tenant: '', instance: 'a', commands: 1 },
   'process.timer': { process: 'echo', tenant: '', instance: 'a', timer: 'silence', change: 'set' },
   'process.stuck': { process: 'echo', tenant: '', instance: 'c', name: 'Ring', reason: String },
+  'process.act': { process: 'echo', tenant: '', instance: 'c', act: 'close', actor: ann, reason: 'it is cracked' },
   'process.stop': { process: 'echo', tenant: '', instance: 'a', compensated: true, durationMs: 60_000 },
+  'schedule.set': { tenant: '', schedule: 'well', command: 'Tick', dueAt: Number, everyMs: undefined },
+  'schedule.run': {
+    tenant: '',
+    schedule: String,
+    command: 'Tick',
+    dueAt: Number,
+    attempt: 1,
+    outcome: String,
+    code: undefined,
+    duplicate: false,
+    lateMs: Number,
+    durationMs: 0,
+  },
+  'schedule.failed': { tenant: '', schedule: 'badly', command: 'Tick', dueAt: Number, attempts: 5, error: Object },
+  'schedule.retry': { tenant: '', schedule: 'badly', command: 'Tick', dueAt: Number },
+  'schedule.cancel': { tenant: '', schedule: 'daily', command: 'Tick' },
   'projection.rebuilt': { projection: 'balances', rows: 0, events: 0, durationMs: 0 },
 }
 
@@ -342,7 +446,13 @@ onEveryStore('the signals of a part, of a handling and of an instance come in or
   )
   assert.deepEqual(
     told.filter(({ instance }) => instance === 'c').map((one) => [one.signal, 'outcome' in one ? one.outcome : '']),
-    [['process.start', ''], ...Array.from({ length: 5 }, () => ['process.command', 'failed']), ['process.stuck', '']],
+    [
+      ['process.start', ''],
+      ...Array.from({ length: 5 }, () => ['process.command', 'failed']),
+      ['process.stuck', ''],
+      ['process.act', ''],
+      ['process.stop', ''],
+    ],
   )
 })
 
@@ -406,4 +516,19 @@ test('the walk has an entry for each member of the Signals interface', async () 
   const declared = [...body.matchAll(/^ {2}'([a-z.-]+)':/gm)].map(([, name]) => name)
   assert.deepEqual(declared.sort(), [...signalNames].sort())
   assert.deepEqual(Object.keys(expected).sort(), [...signalNames].sort())
+})
+
+test('an observer of a prefix is told of those signals alone', async () => {
+  const seen: string[] = []
+  const attempts: number[] = []
+  const observer = [
+    onSignals('dispatch.', ({ signal, command }) => seen.push(`${signal} ${command}`)),
+    onSignals('aggregate.execute.start', ({ attempt }) => attempts.push(attempt)),
+  ]
+  const app = testApp({ commands: [ring], observer })
+  await app.execute(ring({ bell: 'a', how: 'well' }), { actor: ann })
+  assert.deepEqual(seen, ['dispatch.start Ring', 'dispatch.stop Ring'])
+  assert.deepEqual(attempts, [1])
+  assert.throws(() => onSignals('dispatched.', () => {}), { code: 'ES_DEFINITION' })
+  await app.stop()
 })

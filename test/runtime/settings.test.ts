@@ -23,6 +23,7 @@ import { toSettings } from '../../src/runtime/settings.ts'
 import { moment } from './in-front-of.ts'
 import { type Given, onEveryStore, onStore } from './on-every-store.ts'
 import { all, ann, recorder } from './open-bank.ts'
+import { quietly } from './quietly.ts'
 
 const Added = event('Added', z.object({ n: z.number() }))
 const Sum = aggregate('sum', {
@@ -69,17 +70,6 @@ const infrontOfAppend = (store: EventStore, append: (requests: readonly AppendRe
   new Proxy(store, { get: (target, name) => (name === 'append' ? append : Reflect.get(target, name, target)) })
 const alwaysRefused = (store: EventStore) =>
   infrontOfAppend(store, async (requests) => requests.map(({ stream }) => ({ kind: 'refused', error: new ConcurrencyError(stream, 0, 1) })))
-
-/** Runs work that says on the console what went wrong. */
-async function quietly(work: () => Promise<unknown>): Promise<void> {
-  const { error } = console
-  console.error = () => {}
-  try {
-    await work()
-  } finally {
-    console.error = error
-  }
-}
 
 /** Runs work with pauses that take no time, and tells how long they would have been. */
 async function pausesOf(work: () => Promise<unknown>): Promise<readonly number[]> {
@@ -249,8 +239,16 @@ const proofs: Readonly<Record<string, Proof>> = {
   // ── defaults.handlers ──
   async 'defaults.handlers.retry'(given) {
     const handler = eventHandler('told', { events: [Added], retry: { attempts: 2 }, handle: () => {} })
-    const { app } = withDefaults(given, { handlers: { retry: { attempts: 9, backoff: { seconds: 3 } } } }, { handlers: [handler] })
-    assert.deepEqual(app.describe().handlers[0]?.retry, { attempts: 2, backoffMs: 3000, whenExhausted: 'dead-letter' })
+    const retry = { attempts: 9, backoff: { seconds: 3 }, strategy: 'fixed', jitter: false } as const
+    const { app } = withDefaults(given, { handlers: { retry } }, { handlers: [handler] })
+    assert.deepEqual(app.describe().handlers[0]?.retry, {
+      attempts: 2,
+      backoffMs: 3000,
+      maxBackoffMs: 30_000,
+      strategy: 'fixed',
+      jitter: false,
+      whenExhausted: 'dead-letter',
+    })
     assert.throws(() => toSettings({ handlers: { retry: { attempts: 0 } } }), { code: 'ES_DEFINITION', message: /defaults.handlers/ })
     assert.throws(() => toSettings({ handlers: { retry: { backoff: { seconds: 0 } } } }), { code: 'ES_DEFINITION' })
   },
@@ -276,7 +274,7 @@ const proofs: Readonly<Record<string, Proof>> = {
     let seconds = 0
     for (; (await ownerOf()) !== first; seconds++) {
       await given.clock.advance({ seconds: 1 })
-      await new Promise((resolve) => setTimeout(resolve, 20)) // a look takes a few turns
+      await app.settle() // a look, if it was time for one, is over
     }
     assert.ok(seconds >= 4 && seconds <= 6, `taken back after ${seconds} s`)
   },
@@ -347,12 +345,16 @@ const proofs: Readonly<Record<string, Proof>> = {
   async 'defaults.subscriptions.waitTimeout'(given) {
     const handler = eventHandler('told', { events: [Added], handle: () => {} })
     const { add } = withDefaults(given, { subscriptions: { waitTimeout: { seconds: 3 } } }, { handlers: [handler] })
-    const waiting = add(1, { waitFor: [handler] }).catch((error: Error) => error.message)
-    for (let i = 0; i < 20; i++) {
+    let message = ''
+    const waiting = add(1, { waitFor: [handler] }).catch((error: Error) => {
+      message = error.message
+    })
+    while (message === '') {
       await new Promise((resolve) => setTimeout(resolve, 10))
       await given.clock.advance({ milliseconds: 500 })
     }
-    assert.match(await waiting, /told was never started.* took longer than 3000 ms/)
+    await waiting
+    assert.match(message, /told was never started.* took longer than 3000 ms/)
   },
 
   // ── createApp ──
@@ -441,6 +443,16 @@ const proofs: Readonly<Record<string, Proof>> = {
     assert.ok(one.signals.length > 0)
     assert.deepEqual(one.signals, two.signals)
   },
+  async telemetry(given) {
+    const work: string[] = []
+    const around = ({ kind }: { readonly kind: string }, run: () => unknown) => {
+      work.push(kind)
+      run()
+    }
+    const receipt = await adder(given, { telemetry: { around, carrier: () => ({ thread: 'red' }), here: () => undefined } }).add()
+    assert.deepEqual(work, ['command', 'load', 'append'])
+    assert.equal(receipt.events[0].metadata.thread, 'red')
+  },
   async defaults(given) {
     assert.throws(() => adder(given, { defaults: { command: { attempts: 0 } } }), {
       code: 'ES_DEFINITION',
@@ -527,6 +539,7 @@ const durations: Readonly<Record<string, (value: never) => Defaults>> = {
   'defaults.command.groupPatience': (groupPatience) => ({ command: { groupPatience } }),
   'defaults.memory.checkEvery': (checkEvery) => ({ memory: { checkEvery } }),
   'retry.backoff of defaults.handlers': (backoff) => ({ handlers: { retry: { backoff } } }),
+  'retry.maxBackoff of defaults.handlers': (maxBackoff) => ({ handlers: { retry: { maxBackoff } } }),
 }
 const subscriptionDurations: typeof durations = {
   'defaults.subscriptions.lease': (lease) => ({ subscriptions: { lease } }),
@@ -600,7 +613,14 @@ test('the defaults are the documented ones', () => {
     checkMemoryEveryMs: 10_000,
     elevatedAt: 0.7,
     criticalAt: 0.85,
-    retry: { attempts: 5, backoff: { milliseconds: 100 }, whenExhausted: 'dead-letter' },
+    retry: {
+      attempts: 5,
+      backoff: { milliseconds: 100 },
+      maxBackoff: { seconds: 30 },
+      strategy: 'exponential',
+      jitter: true,
+      whenExhausted: 'dead-letter',
+    },
     leaseMs: 10_000,
     checkpointEveryMs: 1000,
     restart: { maxRestarts: 10, withinMs: 60_000 },

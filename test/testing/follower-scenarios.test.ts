@@ -1,8 +1,8 @@
-/** Scenarios of projections and process managers; and that a wrong expectation fails with both sides in its message. */
+/** Scenarios of projections, process managers and handlers; and that a wrong expectation fails with both sides in its message. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { event, processManager, projection, reject } from '../../src/index.ts'
+import { event, eventHandler, processManager, projection, reject } from '../../src/index.ts'
 import { inStream, scenario } from '../../src/testing/index.ts'
 import {
   AccountClosed,
@@ -165,4 +165,44 @@ test('an event that concerns no instance leads to nothing, and a mistake in a pr
       .thenCommands(),
     { code: 'ES_DEFINITION' },
   )
+})
+
+test('given events, a handler executes these commands', async () => {
+  const bonus = eventHandler('bonus', {
+    events: [AccountOpened, AccountClosed],
+    init: () => ({ accounts: 0 }),
+    handle: async (event, { state, execute }) => {
+      if (event.type === 'AccountClosed') throw new Error('nobody is left to pay')
+      state.accounts++
+      await execute(deposit({ accountId: event.subject, amount: state.accounts }), { actor: { id: 'bonus', roles: [] } })
+    },
+  })
+  const [first, second] = ['a', 'b'].map((account) => inStream(`account-${account}`, AccountOpened({ owner: 'ann' })))
+  const paid = [deposit({ accountId: 'a', amount: 1 }), deposit({ accountId: 'b', amount: 2 })] as const
+  const scene = scenario(bonus).given(first!, MoneyDeposited({ amount: 9 }), second!)
+  await scene.thenCommands(...paid)
+  await assert.rejects(
+    scene.thenCommands(),
+    /bonus: expected commands none\n.*but got commands Deposit {"accountId":"a","amount":1}, Deposit/,
+  )
+  await assert.rejects(scene.thenFailed(), /bonus: expected to fail\n.*but got commands Deposit/)
+  const failing = scenario(bonus).given(first!, AccountClosed({ reason: 'x', closedBy: 'y' }), second!)
+  await failing.thenFailed('nobody is left')
+  await assert.rejects(failing.thenFailed('too much'), /expected to fail: too much\n.*it failed: nobody is left to pay/)
+  await assert.rejects(failing.thenCommands(paid[0]), /it failed: nobody is left to pay/)
+})
+
+test('a handler of batches is given batches', async () => {
+  const sizes: number[] = []
+  const counting = eventHandler('counting', {
+    events: [MoneyDeposited],
+    maxBatch: 2,
+    handleBatch: (events) => void sizes.push(events.length),
+  })
+  await scenario(counting)
+    .given(...[1, 2, 3].map((amount) => MoneyDeposited({ amount })))
+    .thenCommands()
+  assert.deepEqual(sizes, [2, 1])
+  await scenario(counting).given().thenCommands()
+  assert.deepEqual(sizes, [2, 1])
 })

@@ -16,6 +16,7 @@ import {
   type EventStore,
   type EventsOf,
   event,
+  eventHandler,
   memory,
   processManager,
   projection,
@@ -24,6 +25,7 @@ import {
   reject,
   type StateOf,
   tableProjection,
+  type ViewOf,
 } from 'dacapo'
 import { sqlite } from 'dacapo/sqlite'
 import { scenario } from 'dacapo/testing'
@@ -461,4 +463,28 @@ const ark = () => event('Ark', type({ by: 'string' }))
       return undefined
     },
   })
+}
+
+// 14. where a subscription begins is a word, a position or a date, and changes nothing of what is inferred
+{
+  const handle = (event: { readonly data: { readonly amount: number } }) => void event.data.amount
+  eventHandler('a', { events: [MoneyDeposited], startFrom: 'now', handle })
+  eventHandler('b', { events: [MoneyDeposited], startFrom: { at: new Date(0) }, handle: ({ data }) => void data.amount })
+  const counts = projection('counts', {
+    events: [MoneyDeposited],
+    consistency: 'async',
+    startFrom: { position: 5 },
+    key: (event) => event.subject,
+    initial: () => ({ count: 0 }),
+    evolve: { MoneyDeposited: ({ count }) => ({ count: count + 1 }) },
+  })
+  is<Equal<ViewOf<typeof counts>, { count: number }>>()
+  // @ts-expect-error the end is 'now'
+  eventHandler('c', { events: [MoneyDeposited], startFrom: 'end', handle })
+  // @ts-expect-error a date, not its text
+  eventHandler('d', { events: [MoneyDeposited], startFrom: { at: '2030-01-01' }, handle })
+  const { subscriptions } = createApp({ store: memory(), commands: [deposit] })
+  subscriptions.rewind('a', { at: new Date(0) })
+  // @ts-expect-error a rewind goes back
+  subscriptions.rewind('a', 'now')
 }

@@ -13,13 +13,13 @@ export function isConflict(error: DacapoError): boolean {
 /**
  * Tries until there is no conflict, with full jitter in between.
  *
- * @param lane     whom it conflicts with in this process; absent inside a transaction, which must not wait for anybody outside.
+ * @param laneOf   whom it conflicts with: told by the first conflict, because who meets none waits for nobody.
  * @param tryOnce  answers with the conflict it met, or with its result.
  * @throws the last conflict, after `attempts`.
  */
 export async function untilNoConflict<T>(
   { settings, random, counters, lanes }: Engine,
-  lane: string | undefined,
+  laneOf: () => string,
   tryOnce: (attempt: number) => Promise<{ readonly conflict: DacapoError } | { readonly value: T }>,
 ): Promise<T> {
   let leave = () => {}
@@ -29,7 +29,7 @@ export async function untilNoConflict<T>(
       if ('value' in outcome) return outcome.value
       counters.conflicts++
       if (attempt >= settings.attempts) throw outcome.conflict
-      if (attempt === 1 && lane !== undefined) leave = await lanes.enter(lane)
+      if (attempt === 1) leave = await lanes.enter(laneOf())
       else await pause(jitteredMs(attempt, settings.backoffMs, settings.longestBackoffMs, random))
     }
   } finally {

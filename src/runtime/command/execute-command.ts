@@ -98,6 +98,8 @@ export interface ExecutionPath {
   /** Around the execution: the life of the app that it is part of, which the caller's patience covers too. */
   readonly during: <T>(call: () => Promise<T>) => Promise<T>
   readonly trusted?: boolean
+  /** Whoever executes it may do so again much later, and must still find its outcome. */
+  readonly isKeptLong?: boolean
 }
 
 /** Executes a command; a "no" is a value. */
@@ -118,7 +120,28 @@ export async function executeCommand(
   )
 }
 
-async function dispatch(
+function dispatch(
+  path: ExecutionPath,
+  command: AnyCommand,
+  input: unknown,
+  asking: Asking,
+  abandoned: AbortSignal | undefined,
+): Promise<Outcome<DomainEvent, Rejection>> {
+  const { engine, tenant } = path
+  const executionId = engine.ids.next()
+  if (!engine.tracing) return dispatchAs(executionId, path, command, input, asking, abandoned)
+  const work = {
+    kind: 'command',
+    tenant,
+    command: command.command,
+    executionId,
+    correlationId: asking?.correlationId ?? executionId,
+  } as const
+  return engine.tracing.around(work, () => dispatchAs(executionId, path, command, input, asking, abandoned))
+}
+
+async function dispatchAs(
+  executionId: string,
   path: ExecutionPath,
   command: AnyCommand,
   input: unknown,
@@ -128,7 +151,6 @@ async function dispatch(
   const { engine, tenant, middleware } = path
   const { counters, tell, clock } = engine
   const name = command.command
-  const executionId = engine.ids.next()
   const startedAt = tell ? clock.now() : 0
   tell?.({ signal: 'dispatch.start', tenant, command: name, executionId, correlationId: asking?.correlationId ?? executionId })
   try {
@@ -143,8 +165,8 @@ async function dispatch(
       metadata: { ...asking.metadata },
       signal: asking.signal,
     }
-    const outcome = await throughMiddleware(middleware, context, async () =>
-      toOutcome(await settle(path, await toExecution(engine, command, context, asking, path.trusted ?? false, abandoned))),
+    const outcome = await throughMiddleware(engine, middleware, context, async () =>
+      toOutcome(await settle(path, await toExecution(path, command, context, asking, abandoned))),
     )
     countOutcome(counters, outcome)
     if (tell) {
@@ -176,11 +198,10 @@ async function settle(path: ExecutionPath, execution: Execution): Promise<Settle
 }
 
 async function toExecution(
-  engine: Engine,
+  { engine, trusted = false, isKeptLong = false }: ExecutionPath,
   command: AnyCommand,
   given: MiddlewareContext,
   options: ExecuteOptions,
-  trusted: boolean,
   abandoned: AbortSignal | undefined,
 ): Promise<Execution> {
   const { executionId: id, tenant } = given
@@ -195,8 +216,10 @@ async function toExecution(
   }
   const actor = asker.actor ? await parse(asker.actor, given.actor, `actor of ${name}`) : plainActor(given.actor, name)
   const context = asker.context ? await parse(asker.context, given.context, `context of ${name}`) : given.context
-  const metadataText = toJson({ ...given.metadata, correlationId, causationId, actor, command: name }, `metadata of ${name}`)
-  const expiresAt = engine.clock.now() + engine.settings.keepOutcomeMs
+  const carrier = engine.tracing?.carrier()
+  const metadataText = toJson({ ...given.metadata, ...carrier, correlationId, causationId, actor, command: name }, `metadata of ${name}`)
+  const { keepOutcomeMs } = engine.settings
+  const expiresAt = engine.clock.now() + (isKeptLong ? Math.max(keepOutcomeMs, keepLongMs) : keepOutcomeMs)
   return {
     id,
     command,
@@ -215,7 +238,7 @@ async function toExecution(
   }
 }
 
-function commandOf(engine: Engine, request: AnyCall | CommandRequest): AnyCommand {
+export function commandOf(engine: Engine, request: AnyCall | CommandRequest): AnyCommand {
   if (request?.kind === 'call') {
     const registered = engine.definitions.commands.get(request.command)
     if (registered === request.definition) return request.definition
@@ -228,6 +251,7 @@ function commandOf(engine: Engine, request: AnyCall | CommandRequest): AnyComman
 }
 
 function throughMiddleware(
+  { tell, clock }: Engine,
   middleware: readonly Middleware[],
   context: MiddlewareContext,
   innermost: () => Promise<Outcome<DomainEvent, Rejection>>,
@@ -236,7 +260,11 @@ function throughMiddleware(
     const layer = middleware[index]
     if (!layer) return innermost
     return async () => {
-      const outcome = await layer(context, at(index + 1))
+      const run = () => layer(context, at(index + 1))
+      // Loaded by those who look.
+      const outcome = await (tell
+        ? (await import('./watch-middleware.ts')).watchLayer(tell, clock, context, index + 1, layer.name, run)
+        : run())
       if (typeof outcome?.ok !== 'boolean') {
         throw new DefinitionError(`Middleware ${layer.name || index + 1} must return the outcome of next(), or one of its own.`)
       }
@@ -263,7 +291,7 @@ function countOutcome(counters: Engine['counters'], outcome: Outcome<DomainEvent
 }
 
 /** The built-in Actor, where no other type was bound with `actors`. */
-function plainActor(actor: unknown, command: string): unknown {
+export function plainActor(actor: unknown, command: string): unknown {
   const { id, roles } = actor as { id?: unknown; roles?: unknown }
   if (typeof id === 'string' && Array.isArray(roles) && roles.every((role) => typeof role === 'string')) return actor
   const message = 'must be { id: string, roles: string[] }; bind another shape with actors(schema)'
@@ -285,6 +313,12 @@ const askingOptions = [
   'consistency',
   'waitTimeout',
 ] as const satisfies readonly (keyof Asking)[]
+
+/**
+ * A year: who has sent a command because of an event, or at its time, may have been at a standstill before its outcome was on record, and sends it again
+ * whenever it goes on. Then the outcome must still be known.
+ */
+export const keepLongMs = 365 * 24 * 60 * 60 * 1000
 
 /** An actor is always given: nobody is anonymous by accident. */
 function assertAsking(asking: Asking | undefined, command: string): asserts asking is Asking {

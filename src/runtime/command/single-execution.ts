@@ -18,6 +18,7 @@ import { assertStreamName, streamName } from '../../core/stream-name.ts'
 import type { ViewWrite } from '../../core/view-store.ts'
 import type { Engine } from '../engine.ts'
 import { type LoadSource, loadAggregate } from '../state/load-aggregate.ts'
+import { tellUpcast } from '../tell-upcast.ts'
 import { unlessAbandoned } from '../timeout.ts'
 import type { TransactionalViews } from '../view/transactional-views.ts'
 import { isConflict, untilNoConflict } from './conflicts.ts'
@@ -38,17 +39,24 @@ export interface Session extends LoadSource {
 
 /** Runs one command, deciding again after conflicts. */
 export function executeSingle(engine: Engine, session: Session, execution: Execution): Promise<Settled> {
-  return untilNoConflict(engine, laneOf(session, execution), (attempt) => tryOnce(engine, session, execution, attempt)).catch((error) =>
+  return untilNoConflict(
+    engine,
+    () => laneOf(execution),
+    (attempt) => tryOnce(engine, session, execution, attempt),
+  ).catch((error) =>
     // What is remembered for a refusal by `authorize` is that refusal.
     entryForError(execution, error) ? Promise.reject(error) : failUnlessRemembered(engine, session, execution, error),
   )
 }
 
 /** Decisions of one kind conflict with each other, other commands with those of their stream. */
-function laneOf({ log }: Session, { command, tenant, input }: Execution): string | undefined {
+function laneOf({ command, tenant, input }: Execution): string {
   const { boundary } = command
-  if (!log || boundary.kind === 'aggregate') return undefined
-  return JSON.stringify([tenant, boundary.kind === 'query' ? command.command : boundary.stream(input)])
+  if (boundary.kind === 'query') return JSON.stringify([tenant, command.command])
+  return JSON.stringify([
+    tenant,
+    boundary.kind === 'stream' ? boundary.stream(input) : streamName(boundary.aggregate.name, boundary.id(input)),
+  ])
 }
 
 type Attempt = { readonly value: Settled } | { readonly conflict: DacapoError }
@@ -85,7 +93,11 @@ async function decideOn(engine: Engine, session: Session, execution: Execution, 
   }
   let result: AppendResult | undefined
   try {
-    result = request && (await session.append(rows.length > 0 ? { ...request, views: rows } : request))
+    if (request) {
+      const whole = rows.length > 0 ? { ...request, views: rows } : request
+      const append = () => session.append(whole)
+      result = await (engine.tracing ? engine.tracing.append([whole], [], append) : append())
+    }
   } finally {
     if (result?.kind === 'appended') views.confirm(execution.tenant, rows)
     else views.forget(execution.tenant, rows)
@@ -157,7 +169,9 @@ async function basisOf(engine: Engine, session: Session, execution: Execution): 
     const version = expectedVersion === 'any' ? undefined : await versionOf(session, tenant, stream)
     return { stream, state: undefined, version }
   }
-  const found = await readBoundary(session, execution, boundary)
+  const { tracing, store, tell } = engine
+  const read = () => readBoundary(tell, session, execution, boundary)
+  const found = await (tracing ? tracing.around({ kind: 'query', store: store.name, tenant, command: command.command }, read) : read())
   return { stream, version: expectedVersion === 'any' ? undefined : await versionAt(session, tenant, stream, found.head), ...found }
 }
 
@@ -205,6 +219,7 @@ async function versionAt(session: Session, tenant: string, stream: string, head:
 
 /** Folds what matches the boundary, up to a head that was read before it: what comes later fails the condition. */
 async function readBoundary(
+  tell: Engine['tell'],
   session: Session,
   { input, tenant, command }: Execution,
   boundary: Extract<CommandBoundary, { kind: 'query' }>,
@@ -225,7 +240,11 @@ async function readBoundary(
   if (query.length === 0) return { head, state }
   const options: ReadAllOptions = { tenant, query, to: head }
   for await (const page of log.readAll(options)) {
-    for (const stored of page.events) state = step(boundary.evolve, state, decodeEvent(definitions.get(stored.type), stored), input)
+    for (const stored of page.events) {
+      const type = definitions.get(stored.type)
+      tellUpcast(tell, type, stored)
+      state = step(boundary.evolve, state, decodeEvent(type, stored), input)
+    }
   }
   return { head, state, condition: { query, after: head } }
 }

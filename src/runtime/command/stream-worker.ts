@@ -91,7 +91,7 @@ export class StreamWorker {
     const wasWarm = this.warm !== undefined
     let unanswered = group
     try {
-      const base = this.warm ?? (await loadAggregate(this.#engine, this.#engine.store, this.aggregate, this.tenant, this.stream))
+      const base = this.warm ?? (await this.#load(group))
       const { entries, left } = await decideGroup(this.#engine, this, group, base, wasWarm)
       this.#waiting.unshift(...left)
       unanswered = entries.map(({ job }) => job)
@@ -107,6 +107,12 @@ export class StreamWorker {
       this.warm = undefined
       for (const job of unanswered) job.reject(error)
     }
+  }
+
+  /** In the trace of the first that waits for it. */
+  #load([first]: readonly Job[]): Promise<WarmState> {
+    const load = () => loadAggregate(this.#engine, this.#engine.store, this.aggregate, this.tenant, this.stream)
+    return this.#engine.tracing && first ? first.caller.runInAsyncScope(load) : load()
   }
 
   async #isCurrent({ version }: StateAt): Promise<boolean> {
@@ -177,10 +183,11 @@ export class StreamWorker {
   }
 
   async #append(steps: readonly Step[]): Promise<Iterator<AppendResult, undefined>> {
+    const { store, tracing } = this.#engine
     const requests = steps.flatMap(({ request }) => (request ? [request] : []))
     if (requests.length === 0) return [][Symbol.iterator]()
     try {
-      const results = await this.#engine.store.append(requests)
+      const results = await (tracing ? tracing.append(requests, callersOf(steps), () => store.append(requests)) : store.append(requests))
       return results[Symbol.iterator]() as Iterator<AppendResult, undefined>
     } catch (error) {
       this.#forgetRows(steps)
@@ -260,4 +267,9 @@ interface Step {
   readonly entry: Entry
   readonly rows: readonly ViewWrite[]
   readonly request: AppendRequest | undefined
+}
+
+/** Whose requests are sent. */
+function callersOf(steps: readonly Step[]): readonly AsyncResource[] {
+  return steps.flatMap(({ request, entry }) => (request ? [entry.job.caller] : []))
 }

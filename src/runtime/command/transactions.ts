@@ -1,18 +1,12 @@
 /**
- * Several commands in one commit: `app.transaction`, and `app.within` for a transaction that the caller owns.
+ * Several commands in one commit: `app.transaction`, and the calls of `app.within` for a transaction that the caller owns.
  *
+ * Loaded by the first of them: an app that uses neither has no need of it.
  * Nothing in here is warm: a transaction sees its own writes and nobody else's, and what it read must not outlive it.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { AnyAggregate } from '../../core/aggregate.ts'
 import { type Duration, toMs } from '../../core/duration.ts'
-import {
-  CommandRejectedError,
-  ForbiddenError,
-  IdempotencyMismatchError,
-  NestedTransactionError,
-  UnsupportedError,
-} from '../../core/errors.ts'
+import { CommandRejectedError, ForbiddenError, IdempotencyMismatchError, UnsupportedError } from '../../core/errors.ts'
 import type { DomainEvent } from '../../core/event.ts'
 import type { AppendResult, RememberedOutcome, StoreTransaction } from '../../core/event-store.ts'
 import type { Outcome } from '../../core/outcome.ts'
@@ -28,6 +22,8 @@ import { unlessAbandoned, withPatience } from '../timeout.ts'
 import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './execute-command.ts'
 import type { Execution, IdempotencyKey } from './execution.ts'
 import { entryForError, entryForRejection, entryForReturn, recallKept, toKey, toRejection } from './idempotency.ts'
+import { makeLanes } from './lanes.ts'
+import { asOpen, type OpenTransaction } from './open-transaction.ts'
 import { executeSingle, type Session } from './single-execution.ts'
 import { whileOpen } from './while-open.ts'
 
@@ -65,27 +61,27 @@ export interface TransactionCalls {
   sql(parts: TemplateStringsArray, ...values: readonly never[]): Promise<readonly Record<string, unknown>[]>
 }
 
-interface OpenTransaction {
-  readonly engine: Engine
-  over: boolean
+/** Runs work in one transaction of the store. @returns what the work returned, or its outcome when it has a key. */
+export async function transact(
+  scope: TransactionScope,
+  work: (calls: TransactionCalls) => Promise<unknown>,
+  options: TransactionOptions,
+): Promise<unknown> {
+  const run = async () => {
+    const result = await runTransaction(scope, work, options)
+    if (result instanceof Refusal) throw result.error
+    return result
+  }
+  const { tracing } = scope.engine
+  return tracing ? tracing.around({ kind: 'transaction', tenant: scope.tenant }, run) : run()
 }
 
-const current = new AsyncLocalStorage<OpenTransaction>()
-
-/** Refuses the outer app inside a transaction of its own, where it would wait for itself. */
-export function assertOutside(engine: Engine, what: string): void {
-  const open = current.getStore()
-  if (open && open.engine === engine && !open.over) throw new NestedTransactionError(what)
-}
-
-/** Runs work in one transaction of the store. */
-export async function runTransaction(
+async function runTransaction(
   scope: TransactionScope,
   work: (calls: TransactionCalls) => Promise<unknown>,
   options: TransactionOptions,
 ): Promise<unknown> {
   const { engine } = scope
-  assertOutside(engine, 'transaction')
   const { store, clock, settings } = engine
   if (!store.transaction) throw new UnsupportedError(`The ${store.name} store has no transactions.`)
   const { idempotencyKey, input = null, timeout, signal } = options
@@ -100,7 +96,7 @@ export async function runTransaction(
   const inside = { ...scope, engine: { ...engine, counters } }
   const run = async (abandoned: AbortSignal | undefined) => {
     try {
-      const result = await current.run(open, () =>
+      const result = await asOpen(open, () =>
         begin((transaction) => {
           let working = true
           const calls = callsOf(
@@ -131,26 +127,11 @@ export async function runTransaction(
   return withPatience(run, { timeoutMs, signal }, 'transaction', clock)
 }
 
-/** The same calls inside a transaction that the caller has opened on its own client. */
-export function callsWithin(scope: TransactionScope, client: unknown, ready: () => Promise<void>): TransactionCalls {
-  const { store } = scope.engine
-  if (!store.within)
-    throw new UnsupportedError(`The ${store.name} store has no client of its own, so there is no transaction to join: use app.transaction.`)
-  const transaction = store.within(client)
-  const calls = callsOf(scope, transaction, new Set())
-  return {
-    execute: async (request, asking) => ready().then(() => calls.execute(request, asking)),
-    attempt: async (request, asking) => ready().then(() => calls.attempt(request, asking)),
-    load: async (aggregate, id) => ready().then(() => calls.load(aggregate, id)),
-    sql: calls.sql,
-  }
-}
-
-function callsOf(
-  { engine, tenant, middleware, warm }: TransactionScope,
-  transaction: StoreTransaction,
-  touched: Set<string>,
-): TransactionCalls {
+/** @param touched  gets the names of the streams that are written to. */
+export function callsOf(scope: TransactionScope, transaction: StoreTransaction, touched: Set<string>): TransactionCalls {
+  const { tenant, middleware, warm } = scope
+  // Lanes of its own: another transaction's command may stay in its lane until this one has ended.
+  const engine: Engine = { ...scope.engine, lanes: makeLanes() }
   const session: Session = {
     readStream: transaction.readStream.bind(transaction),
     streamInfo: transaction.streamInfo.bind(transaction),
@@ -224,12 +205,6 @@ class Refusal {
   constructor(error: unknown) {
     this.error = error
   }
-}
-
-/** The answer of a transaction: its value, or the rejection that was carried out of it. */
-export function unwrapTransaction(result: unknown): unknown {
-  if (result instanceof Refusal) throw result.error
-  return result
 }
 
 function recallTransaction(key: IdempotencyKey, entry: RememberedOutcome): unknown {

@@ -9,6 +9,7 @@ import type { Effect, Reaction } from '../../core/effect.ts'
 import { DefinitionError } from '../../core/errors.ts'
 import { fromJson, toJson } from '../../core/json.ts'
 import type { Receipt } from '../../core/outcome.ts'
+import type { Carrier } from '../../core/telemetry.ts'
 
 /** A command as it is kept. */
 export interface KeptCommand {
@@ -27,10 +28,15 @@ export type Pending =
     } & KeptCommand)
   | { readonly kind: 'complete' }
 
+/** A command to be sent. */
+export type PendingCommand = Exclude<Pending, { readonly kind: 'complete' }>
+
 /** Because of what an instance does something. */
 export interface Cause {
   readonly correlationId: string
   readonly causationId: string
+  /** Where its trace goes on, if there is a telemetry. */
+  readonly trace?: Carrier
 }
 
 /** What has happened to an instance. */
@@ -49,10 +55,16 @@ export interface TimelineEntry {
     | 'undone'
     | 'completed'
     | 'stuck'
+    | 'retried'
+    | 'dropped'
+    | 'closed'
   /** Of an event, a command, a timer. */
   readonly name?: string
   readonly position?: number
   readonly reason?: string
+  /** Somebody has done it by hand: under this id, and who that was. */
+  readonly act?: string
+  readonly by?: unknown
 }
 
 /** `stuck`: a command has failed as often as the policy permits; somebody must do something. */
@@ -65,8 +77,8 @@ export interface Instance {
   readonly queue: readonly Pending[]
   /** What takes back the commands that were accepted, in their order. */
   readonly undo: readonly KeptCommand[]
-  /** Names of the timers that are set. */
-  readonly timers: readonly string[]
+  /** The timers that are set. */
+  readonly timers: readonly KeptTimer[]
   /** Counts the commands; each has a number for ever. */
   readonly steps: number
   /** Up to here, the log has what its commands have led to. */
@@ -80,11 +92,30 @@ export interface Instance {
   readonly compensated: boolean
 }
 
+/** A timer as it is kept. */
+export interface KeptTimer {
+  readonly name: string
+  /** Milliseconds since 1970. */
+  readonly dueAt: number
+}
+
 /** Timers to set and to cancel. */
 export interface TimerChanges {
-  readonly set: readonly { readonly name: string; readonly dueAt: number }[]
+  readonly set: readonly KeptTimer[]
   readonly cancel: readonly string[]
 }
+
+/** No changes. */
+export const noTimers: TimerChanges = { set: [], cancel: [] }
+
+/** What an instance and its timers have become. */
+export interface Reacted {
+  readonly instance: Instance
+  readonly timers: TimerChanges
+}
+
+/** Whether something is to be done for it before anything else may happen to it. */
+export const hasWork = (instance: Instance | undefined): boolean => instance?.status === 'running' && instance.queue.length > 0
 
 const longestTimeline = 200
 
@@ -114,7 +145,7 @@ export function noted(instance: Instance, entry: TimelineEntry): Instance {
  *
  * @throws DefinitionError (`ES_DEFINITION`) something that is not an effect; SerializationError an input that JSON cannot keep.
  */
-export function react(process: string, before: Instance, reaction: Reaction, now: number): { instance: Instance; timers: TimerChanges } {
+export function react(process: string, before: Instance, reaction: Reaction, now: number): Reacted {
   const effects: readonly Effect[] = reaction === undefined ? [] : Array.isArray(reaction) ? reaction : [reaction as Effect]
   const ends = effects.some((effect) => effect?.do === 'compensate' || effect?.do === 'complete')
   let instance: Instance = ends ? { ...before, queue: [], attempts: 0 } : before
@@ -131,18 +162,19 @@ export function react(process: string, before: Instance, reaction: Reaction, now
       }
       case 'timeout': {
         const { name, after } = effect
-        set.set(name, now + toMs(after, `timeout ${name} of ${process}`))
+        const dueAt = now + toMs(after, `timeout ${name} of ${process}`)
+        set.set(name, dueAt)
         cancel.delete(name)
-        const timers = [...instance.timers.filter((one) => one !== name), name]
+        const timers = [...without(instance.timers, name), { name, dueAt }]
         instance = noted({ ...instance, timers }, { at: now, what: 'timer set', name })
         break
       }
       case 'cancel': {
         const { name } = effect
         set.delete(name)
-        if (!instance.timers.includes(name)) break
+        const timers = without(instance.timers, name)
+        if (timers.length === instance.timers.length) break
         cancel.add(name)
-        const timers = instance.timers.filter((one) => one !== name)
         instance = noted({ ...instance, timers }, { at: now, what: 'timer cancelled', name })
         break
       }
@@ -162,21 +194,21 @@ export function react(process: string, before: Instance, reaction: Reaction, now
 }
 
 /** Everything that was accepted is taken back, the newest first. */
-export function compensating(before: Instance, now: number): Instance {
+export function compensating(before: Instance, now: number, note: Partial<TimelineEntry> = {}): Instance {
   const undo = before.undo.toReversed().map((kept, i): Pending => ({ kind: 'undo', step: before.steps + 1 + i, ...kept }))
   const queue = [...before.queue, ...undo]
   const instance = { ...before, queue, undo: [], steps: before.steps + undo.length, compensated: true }
-  return noted(instance, { at: now, what: 'compensating' })
+  return noted(instance, { ...note, at: now, what: 'compensating' })
 }
 
 /** The first of the queue is done. */
-export function afterSent(before: Instance, now: number, { duplicate, events, position }: Receipt): Instance {
+export function afterSent(before: Instance, now: number, { duplicate, position }: Pick<Receipt, 'duplicate' | 'position'>): Instance {
   const [sent, ...queue] = before.queue
   if (!sent || sent.kind === 'complete') return before
   const undo = sent.undo ? [...before.undo, sent.undo] : before.undo
   const what = sent.kind === 'undo' ? 'undone' : 'sent'
   const entry: TimelineEntry = { at: now, what, name: sent.command, ...(duplicate ? { reason: 'it had been executed before' } : {}) }
-  const reached = Math.max(before.reached ?? 0, events.length > 0 ? position : 0)
+  const reached = Math.max(before.reached ?? 0, position)
   return noted({ ...before, queue, undo, reached, attempts: 0, status: 'running' }, entry)
 }
 
@@ -195,9 +227,20 @@ export function rejectedAgain(before: Instance): Instance {
 }
 
 /** The end. Its timers are to be cancelled. */
-export function completed(before: Instance, now: number): { instance: Instance; timers: TimerChanges } {
+export function completed(before: Instance, now: number): Reacted {
   const instance: Instance = { ...before, status: 'completed', queue: [], timers: [] }
-  return { instance: noted(instance, { at: now, what: 'completed' }), timers: { set: [], cancel: before.timers } }
+  return { instance: noted(instance, { at: now, what: 'completed' }), timers: { set: [], cancel: before.timers.map(({ name }) => name) } }
+}
+
+export const without = (timers: readonly KeptTimer[], name: string): readonly KeptTimer[] => timers.filter((one) => one.name !== name)
+
+/** What two reactions in a row make of the timers. */
+export function together(first: TimerChanges = noTimers, second: TimerChanges): TimerChanges {
+  const isIn = (name: string, changes: TimerChanges) => changes.cancel.includes(name) || changes.set.some((one) => one.name === name)
+  return {
+    set: [...first.set.filter(({ name }) => !isIn(name, second)), ...second.set],
+    cancel: [...first.cancel.filter((name) => !isIn(name, second)), ...second.cancel],
+  }
 }
 
 function keptCommand(process: string, call: { readonly command: string; readonly input: unknown }): KeptCommand {

@@ -14,9 +14,18 @@ export function tellChange(tell: NonNullable<Engine['tell']>, about: OfInstance,
   if (!before) tell({ signal: 'process.start', ...about })
   const last = before?.timeline.at(-1)
   for (const entry of after.timeline.slice(last ? after.timeline.lastIndexOf(last) + 1 : 0)) {
+    const act = entry.act && acts[entry.what]
+    if (act) tell({ signal: 'process.act', ...about, act, actor: entry.by, reason: entry.reason })
     const signal = signalOf(entry, about, before, after)
     if (signal) tell(signal)
   }
+}
+
+/** What somebody has done by hand, by the entry that says so. */
+const acts: Partial<Record<TimelineEntry['what'], 'retry' | 'compensate' | 'close'>> = {
+  retried: 'retry',
+  compensating: 'compensate',
+  closed: 'close',
 }
 
 function signalOf(

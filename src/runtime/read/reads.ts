@@ -14,6 +14,7 @@ import type { Engine } from '../engine.ts'
 import { loadAggregate } from '../state/load-aggregate.ts'
 import { copyOf } from '../state/state-codec.ts'
 import type { WarmAggregates } from '../state/warm-aggregates.ts'
+import { tellUpcast } from '../tell-upcast.ts'
 import { withPatience } from '../timeout.ts'
 import { oneByOne } from './one-by-one.ts'
 
@@ -218,5 +219,7 @@ function toSummary({ stream, version, firstPosition, lastPosition, recordedAt }:
 }
 
 function decode(engine: Engine, stored: StoredEvent): RecordedEvent {
-  return decodeEvent(engine.definitions.eventTypes.get(stored.type), stored)
+  const type = engine.definitions.eventTypes.get(stored.type)
+  tellUpcast(engine.tell, type, stored)
+  return decodeEvent(type, stored)
 }

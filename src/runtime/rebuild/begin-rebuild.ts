@@ -1,9 +1,14 @@
 /** Begins a rebuild, joins the one that is under way, or ends it. Every step may be repeated, and any number of processes may want the same. */
 import { RecordConflictError } from '../../core/errors.ts'
+import { fromJson } from '../../core/json.ts'
 import type { AnyProjection } from '../../core/projection.ts'
 import type { Engine } from '../engine.ts'
 import { viewDefinitionOf } from '../prepare-store.ts'
+import { subscriptionId } from '../subscription/define.ts'
+import { positionBefore } from '../subscription/find-position.ts'
+import type { PartState } from '../subscription/membership.ts'
 import { liveGeneration } from '../subscription/projection-consumer.ts'
+import { pause } from '../timeout.ts'
 import { type Garbage, idOfJob, type Job, jobRecord, makePart, partOfJob, readJob, takeAway } from './rebuild-job.ts'
 
 /**
@@ -20,8 +25,9 @@ export async function beginRebuild(engine: Engine, view: AnyProjection, isCompar
     const known = await readJob(work, view.name)
     const isRunning = known.status === 'running'
     if (isRunning && known.fingerprint === fingerprint && known.isComparison === isComparison) {
-      await completeBeginning(engine, known)
-      return known
+      const outcome = await awaitPart(engine, known)
+      if (outcome === 'there') return known
+      if (outcome === 'changed') continue
     }
     if (isRunning && isComparison && !known.isComparison) throw new RecordConflictError('rebuild', view.name)
     const job: Job = {
@@ -30,6 +36,7 @@ export async function beginRebuild(engine: Engine, view: AnyProjection, isCompar
       generation: Math.max(known.generation, await liveGeneration(views, view.name)) + 1,
       indexes,
       fingerprint,
+      start: await startOf(engine, view),
       isComparison,
       startedAt: clock.now(),
       garbage: isRunning ? [...known.garbage, filledBy(known)] : known.garbage,
@@ -37,24 +44,39 @@ export async function beginRebuild(engine: Engine, view: AnyProjection, isCompar
     }
     const [result] = await work.commit([{ records: [jobRecord(job)] }])
     if (result?.kind !== 'done') continue // somebody else was faster: what he has begun is looked at
-    await completeBeginning(engine, job)
-    return { ...job, revision: job.revision + 1 }
+    if (await makeOnlyPart(engine, job)) return { ...job, revision: job.revision + 1 }
   }
 }
 
-/**
- * Makes the part of a job that is running, if nobody has. While a job runs nobody takes its part away, so a part that is not there was
- * never made; and one that is made too late, for a job that has ended, is given up by whoever takes it.
- */
-export async function completeBeginning({ store: { work } }: Pick<Engine, 'store'>, job: Job): Promise<void> {
-  const id = idOfJob(job)
-  while (!(await partOfJob(work, id, job))) {
-    await takeAway(work, job.view, (generation) => generation < job.generation)
-    if (await makePart(work, id, job)) return
-    // There is another part: that of a later job, or an older one that was made too late.
-    const now = await readJob(work, job.view)
-    if (now.generation !== job.generation || now.status !== 'running') return
+/** Whoever has begun a job makes its part at once, unless he dies, or his connection does. */
+async function awaitPart({ store: { work } }: Engine, job: Job): Promise<'there' | 'missing' | 'changed'> {
+  for (let pauseMs = 10; ; pauseMs *= 2) {
+    if (await partOfJob(work, idOfJob(job), job)) return 'there'
+    if (pauseMs > longestPauseMs) return 'missing'
+    await pause(pauseMs)
+    const { revision } = await readJob(work, job.view)
+    if (revision !== job.revision) return 'changed'
   }
+}
+
+/** About a third of a second in all. */
+const longestPauseMs = 160
+
+/** @returns false when there is a later job by now. */
+async function makeOnlyPart({ store: { work } }: Engine, job: Job): Promise<boolean> {
+  for (;;) {
+    await takeAway(work, job.view, (generation) => generation < job.generation)
+    if (await makePart(work, idOfJob(job), job)) return true
+    // That of an older job may have come in between, too late.
+    const now = await readJob(work, job.view)
+    if (now.generation !== job.generation || now.status !== 'running') return false
+  }
+}
+
+/** A view that has begun later than at the first event begins there again. */
+async function startOf({ store }: Pick<Engine, 'store'>, { name, startFrom = 'beginning' }: AnyProjection): Promise<number> {
+  const [part] = await store.work.parts(subscriptionId('projection', name))
+  return part ? ((fromJson(part.state) as PartState).start ?? 0) : positionBefore(store, startFrom)
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Deletes what rebuilds have left behind: the rows of before, and those of one that was cancelled. */
-import type { RecordWrite } from '../../core/work-store.ts'
+import type { RecordWrite, WorkRecord } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
+import { controlKind } from '../subscription/control.ts'
 import { parkedKind } from '../subscription/parked.ts'
 import { allRecords, deletion, foldedRecord, type Garbage, idOfJob, jobRecord, readJob, takeAway } from './rebuild-job.ts'
 
@@ -26,7 +27,11 @@ export async function cleanUp({ store }: Pick<Engine, 'store'>, view: string): P
   async function leftBy(garbage: readonly Garbage[], running: string | undefined): Promise<readonly RecordWrite[]> {
     const ids = new Set(garbage.flatMap(({ id }) => (id === undefined || id === running ? [] : [id])))
     const found: RecordWrite[] = []
-    for (const id of ids) found.push(foldedRecord(id, null), ...(await allRecords(work, parkedKind, id)).map(deletion))
+    for (const id of ids) found.push(foldedRecord(id, null), ...(await recordsOf(id)).map(deletion))
     return found
+  }
+
+  async function recordsOf(id: string): Promise<readonly WorkRecord[]> {
+    return [...(await allRecords(work, parkedKind, id)), ...(await allRecords(work, controlKind, id))]
   }
 }

@@ -18,9 +18,20 @@ import { pause } from '../timeout.ts'
 import { filledBy } from './begin-rebuild.ts'
 import { cleanUp } from './clean-up.ts'
 import { compareRows } from './compare-rows.ts'
-import { type HeldParts, holdParts } from './hold-parts.ts'
 import { makePace } from './pace.ts'
-import { allRecords, deletion, foldedRecord, generationOf, type Job, jobRecord, readFolded, readJob, rebuildId } from './rebuild-job.ts'
+import {
+  allRecords,
+  deletion,
+  foldedRecord,
+  generationOf,
+  isRebuildable,
+  type Job,
+  jobRecord,
+  readFolded,
+  readJob,
+  rebuildId,
+} from './rebuild-job.ts'
+import { type SeizedParts, seizeParts } from './seize-parts.ts'
 import { switchWork } from './switch-view.ts'
 
 /** What rebuilding needs of the process that it runs in. */
@@ -44,7 +55,7 @@ const retryMs = 100
 /** The rebuilding of each view that follows the log; parts of it are there only while somebody wants them. */
 export function rebuildSubscriptions(engine: Engine, subscriptions: readonly Subscription[], host: RebuildHost): readonly Subscription[] {
   return engine.definitions.views.flatMap((view) => {
-    const own = subscriptions.find(({ id }) => view.consistency === 'async' && id === subscriptionId('projection', view.name))
+    const own = isRebuildable(view) ? subscriptions.find(({ id }) => id === subscriptionId('projection', view.name)) : undefined
     const consumer = (context: ConsumerContext) => rebuildConsumer(engine, view, host, context)
     return own ? [{ ...own, id: rebuildId(view), kind: 'rebuild', partitions: 1, together, isOnDemand: true, consumer }] : []
   })
@@ -63,7 +74,7 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
   let head = 0
   /** Where the log ended when this process took it up: a comparison has to come so far. */
   let goal = 0
-  let held: HeldParts | undefined
+  let held: SeizedParts | undefined
   /** Whether it has nearly caught up. */
   let isNear = false
   const pace = makePace(clock)
@@ -101,7 +112,7 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
     job = known
     events = folded?.generation === known.generation ? folded.events : 0
     await inner.resume()
-    if (part.position === 0 && events === 0) inner.beginEmpty()
+    if (part.position === known.start && events === 0) inner.beginEmpty()
     await views.prepare(definition, known.generation)
     head = await store.head()
     goal = head
@@ -144,12 +155,12 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
   }
 
   async function holdAndSwitch(known: Job, seen: number): Promise<boolean> {
-    held ??= await holdParts(work, subscription, engine.ids.next())
+    held ??= await seizeParts(work, subscription, engine.ids.next())
     if (stopping.aborted) letGoLater()
     return held !== undefined && seen >= held.position && switchTo(known, held, seen)
   }
 
-  async function switchTo(known: Job, { parts }: HeldParts, position: number): Promise<boolean> {
+  async function switchTo(known: Job, { parts }: SeizedParts, position: number): Promise<boolean> {
     const live = (await views.defined()).find((one) => one.view === view.name)
     const before = { generation: live?.generation ?? 0, indexes: live?.indexes ?? {} }
     const given = { job: known, id, subscription, definition, before, parts, position, events, now: clock.now() }

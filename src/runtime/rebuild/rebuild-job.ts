@@ -2,8 +2,8 @@
  * The rebuild of a view, as it is kept: one record a view, and one part of work while it goes on.
  *
  * Invariants:
- * - A generation of rows is filled once: its number is never used again, and a part says which one it fills. The record comes before the
- *   part, and the part is not taken away before the record says that the job is over.
+ * - A generation of rows is filled once: its number is never used again, and it is in the name of the part that fills it. Who has written
+ *   the record of a job makes its part, once; when that does not happen, the job is begun anew, with another generation.
  * - Whoever fills a generation does so under the lease of the part. To take the part away ends it, wherever it runs.
  * - Rows that nobody needs any more are noted down in the commit that makes them so, until they are deleted.
  */
@@ -31,6 +31,8 @@ export interface Job {
   readonly indexes: ViewDefinition['indexes']
   /** Of the fold. */
   readonly fingerprint: string
+  /** Where the view's story begins: behind this position. */
+  readonly start: number
   /** Only to compare: nothing is switched. */
   readonly isComparison: boolean
   /** Milliseconds since 1970. */
@@ -44,6 +46,9 @@ export interface Job {
   /** 0 when there is no record yet. */
   readonly revision: number
 }
+
+/** Whether its rows are in the store, and kept by a subscription. */
+export const isRebuildable = ({ consistency, readModel }: AnyProjection): boolean => consistency === 'async' && readModel === undefined
 
 /** The work that rebuilds a view with one fold: only builds that have this fold can do it. */
 export const rebuildId = (view: AnyProjection): string => idOfJob({ view: view.name, fingerprint: viewDefinitionOf(view).fingerprint })
@@ -60,7 +65,16 @@ const jobName = (view: string): RecordName => ({ kind: 'rebuild', owner: `projec
 export async function readJob(work: WorkStore, view: string): Promise<Job> {
   const record = await work.record(jobName(view))
   if (record) return { ...(fromJson(record.body) as Omit<Job, 'revision'>), revision: record.revision }
-  const none = { status: 'never', generation: 0, indexes: {}, fingerprint: '', isComparison: false, startedAt: 0, garbage: [] } as const
+  const none = {
+    status: 'never',
+    generation: 0,
+    indexes: {},
+    fingerprint: '',
+    start: 0,
+    isComparison: false,
+    startedAt: 0,
+    garbage: [],
+  } as const
   return { view, ...none, revision: 0 }
 }
 
@@ -69,21 +83,19 @@ export function jobRecord({ revision, ...job }: Job): RecordWrite {
   return { ...jobName(job.view), slot: 0, status: job.status, dueAt: null, body: JSON.stringify(job), expectedRevision: revision }
 }
 
-/** What a part of a rebuild keeps. */
-interface RebuildPart {
-  readonly generation: number
-}
+/** The name of the part ends with the generation: epochs begin anew with a new part, and a lease must never fit another job. */
+const partOf = (generation: number): string => `0/1/${generation}`
+
+export const generationOf = ({ part }: Pick<Lease, 'part'>): number => Number(part.split('/')[2])
 
 /** The part that fills a job's generation, if there is one. */
 export async function partOfJob(work: WorkStore, id: string, job: Job): Promise<SubscriptionPart | undefined> {
   return (await work.parts(id)).find((part) => generationOf(part) === job.generation)
 }
 
-export const generationOf = ({ state }: SubscriptionPart): number => (fromJson(state) as RebuildPart).generation
-
-/** Makes the part of a job; false when there is one. */
-export function makePart(work: WorkStore, id: string, { generation }: Job): Promise<boolean> {
-  return work.divide(id, [], [{ part: '0/1', position: 0, state: JSON.stringify({ generation } satisfies RebuildPart) }])
+/** Makes the part of a job; false when there is any. Only for who has begun the job, and once. */
+export function makePart(work: WorkStore, id: string, { generation, start }: Job): Promise<boolean> {
+  return work.divide(id, [], [{ part: partOf(generation), position: start, state: '{}' }])
 }
 
 /** Takes the filling of some generations of a view away from whoever does it. */

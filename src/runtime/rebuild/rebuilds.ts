@@ -3,9 +3,10 @@ import { DacapoError, DefinitionError, RebuildEndedError, StoppedError, Unsuppor
 import type { AnyProjection } from '../../core/projection.ts'
 import type { SomeProjection } from '../definitions.ts'
 import type { Engine } from '../engine.ts'
+import { controlOf, standing } from '../subscription/control.ts'
 import type { Subscriptions } from '../subscription/subscriptions.ts'
 import { pause } from '../timeout.ts'
-import { beginRebuild, cancelRebuild, completeBeginning } from './begin-rebuild.ts'
+import { beginRebuild, cancelRebuild } from './begin-rebuild.ts'
 import { cleanUp } from './clean-up.ts'
 import type { Comparison } from './comparison.ts'
 import { makePace, type RebuildProgress } from './pace.ts'
@@ -33,8 +34,25 @@ export type WhichProjection = string | Pick<SomeProjection, 'kind' | 'name'>
 
 /** Rebuilds views that follow the log. */
 export interface Rebuilds {
-  rebuild(which: WhichProjection, options?: RebuildOptions): Promise<Rebuilt>
-  compare(which: WhichProjection, options?: RebuildOptions): Promise<Comparison>
+  /**
+   * Builds the rows of an async projection anew from its first event, beside those that are read and kept up to date meanwhile; then
+   * switches to them in one commit. Side effects are not repeated: only `key`, `initial` and `evolve` run.
+   *
+   * It is done by one of the processes that follow the log with this projection, and goes on there after a crash. Whoever calls while it
+   * is under way joins it.
+   *
+   * @throws UnsupportedError (`ES_UNSUPPORTED`) a transactional projection, or one with tables or a read model; RebuildEndedError
+   *         (`ES_REBUILD_ENDED`) it has failed, or somebody else has cancelled it; StoppedError (`ES_STOPPED`) the app stops, and another
+   *         one will go on; the signal's reason.
+   */
+  rebuild(projection: WhichProjection, options?: RebuildOptions): Promise<Rebuilt>
+  /**
+   * Builds the rows anew and tells which ones differ from the stored ones, at the same position, although events keep coming. The view
+   * is left as it is.
+   *
+   * @throws what `rebuild` throws; RecordConflictError (`ES_RECORD_CONFLICT`) it is being rebuilt.
+   */
+  compare(projection: WhichProjection, options?: RebuildOptions): Promise<Comparison>
 }
 
 /** How often the store is asked how far it is. */
@@ -78,19 +96,22 @@ export function rebuildsOf(engine: Engine, running: () => Subscriptions | undefi
     }
   }
 
-  /** How far it is. @throws RebuildEndedError, and what has made the work fail in this process. */
+  /** How far it is. @throws RebuildEndedError it has failed, in whichever process, or was ended by somebody else. */
   async function lookAt(view: AnyProjection, begun: Job) {
     const id = rebuildId(view)
     const job = await readJob(work, view.name)
     if (!isSameWish(job, begun) || job.status === 'cancelled') throw new RebuildEndedError(view.name)
-    const failed = running()?.workers.find((worker) => worker.subscription.id === id && worker.status === 'failed')
-    if (failed) throw failed.error
     const { position, events } = job
     if (position !== undefined && events !== undefined) return { job, position, events }
     const part = await partOfJob(work, id, job)
-    if (!part) {
+    const [failure] = part ? standing(await controlOf(work, id), [part]) : []
+    if (failure) {
+      await cancelAndClean(view, job.generation)
+      throw new RebuildEndedError(view.name, failure.error.message)
+    }
+    if (!part && (await readJob(work, view.name)).revision === job.revision) {
       // Somebody who wanted the same has begun it anew, and may not have come to its part.
-      await completeBeginning(engine, job)
+      await beginRebuild(engine, view, job.isComparison)
       await running()?.takeUp(id)
     }
     return { job, position: part?.position ?? 0, events: (await readFolded(work, id))?.events ?? 0 }
@@ -129,6 +150,11 @@ function findView({ definitions: { views, tables } }: Engine, which: WhichProjec
   const view = views.find((one) => one.name === name)
   if (!view)
     throw new DefinitionError(`There is no projection ${JSON.stringify(name)} in this app: list it in the projections of createApp.`)
+  if (view.readModel) {
+    throw new UnsupportedError(
+      `Projection ${name} keeps its rows in a read model of yours: give it another name, and the model other rows.`,
+    )
+  }
   if (view.consistency !== 'async') {
     throw new UnsupportedError(
       `Projection ${name} is transactional: it is rebuilt by itself when it has changed, before the first use of the store.`,

@@ -11,14 +11,13 @@ import { type Engine, report } from '../engine.ts'
 import { viewDefinitionOf } from '../prepare-store.ts'
 import { aboutOf, type Folds } from '../subscription/able-workers.ts'
 import { subscriptionId } from '../subscription/define.ts'
-import { beginRebuild, completeBeginning } from './begin-rebuild.ts'
+import { beginRebuild } from './begin-rebuild.ts'
 import { cleanUp } from './clean-up.ts'
-import { partOfJob, readJob, rebuildId } from './rebuild-job.ts'
+import { isRebuildable, partOfJob, readJob, rebuildId } from './rebuild-job.ts'
 
 const idOf = ({ name }: AnyProjection): string => subscriptionId('projection', name)
 
-const asyncViews = ({ definitions }: Pick<Engine, 'definitions'>): readonly AnyProjection[] =>
-  definitions.views.filter(({ consistency }) => consistency === 'async')
+const asyncViews = ({ definitions }: Pick<Engine, 'definitions'>): readonly AnyProjection[] => definitions.views.filter(isRebuildable)
 
 const fingerprintOf = (view: AnyProjection): string => viewDefinitionOf(view).fingerprint
 
@@ -89,7 +88,7 @@ export function tendViews(engine: Engine, owner: string, takeUp: (subscription: 
     await cleanUp(engine, view.name)
     const job = await readJob(store.work, view.name)
     if (job.status !== 'running' || job.fingerprint !== fingerprintOf(view) || (await partOfJob(store.work, rebuildId(view), job))) return
-    await completeBeginning(engine, job)
+    await beginRebuild(engine, view, job.isComparison)
     await takeUp(rebuildId(view))
   }
 

@@ -1,5 +1,6 @@
 /** From a store to a state: the newest usable snapshot, then the events after it. */
 import type { AnyAggregate } from '../../core/aggregate.ts'
+import { DacapoError, type ErrorCode } from '../../core/errors.ts'
 import { assertNext, decodeDecided, ownType } from '../../core/event-codec.ts'
 import type { EventStore } from '../../core/event-store.ts'
 import { step } from '../../core/fold.ts'
@@ -7,6 +8,7 @@ import { fromJson } from '../../core/json.ts'
 import type { Metadata } from '../../core/metadata.ts'
 import type { SnapshotStore, StoredSnapshot } from '../../core/snapshot-store.ts'
 import type { Engine } from '../engine.ts'
+import { tellUpcast } from '../tell-upcast.ts'
 import { stateCodecOf } from './state-codec.ts'
 import { typesOf } from './types-of.ts'
 
@@ -31,8 +33,9 @@ export interface LoadBounds {
   readonly at?: number | undefined
 }
 
-/** Whose events are folded, and where they are read. */
+/** Whose events are folded, where they are read, and who is told. */
 interface Replay {
+  readonly tell: Engine['tell']
   readonly source: LoadSource
   readonly aggregate: AnyAggregate
   readonly tenant: string
@@ -44,7 +47,7 @@ interface Replay {
  *
  * @throws UnknownEventError, CorruptStreamError, UpcastError, or what the store throws.
  */
-export async function loadAggregate(
+export function loadAggregate(
   engine: Engine,
   source: LoadSource,
   aggregate: AnyAggregate,
@@ -52,11 +55,24 @@ export async function loadAggregate(
   stream: string,
   bounds: LoadBounds = {},
 ): Promise<LoadedState> {
+  const { tracing, store } = engine
+  const load = () => loadFrom(engine, { tell: engine.tell, source, aggregate, tenant, stream }, bounds)
+  return tracing ? tracing.around({ kind: 'load', store: store.name, tenant, stream }, load) : load()
+}
+
+async function loadFrom(engine: Engine, replay: Replay, bounds: LoadBounds): Promise<LoadedState> {
+  const { aggregate, tenant, stream } = replay
   const startedAt = engine.clock.now()
-  const replay = { source, aggregate, tenant, stream }
-  const loaded = (await fromSnapshot(engine, replay, bounds)) ?? {
-    ...(await fold(replay, { state: aggregate.initial(), version: 0 }, bounds)),
-    snapshotVersion: undefined,
+  let loaded: LoadedState
+  try {
+    loaded = (await fromSnapshot(engine, replay, bounds)) ?? {
+      ...(await fold(replay, { state: aggregate.initial(), version: 0 }, bounds)),
+      snapshotVersion: undefined,
+    }
+  } catch (error) {
+    if (DacapoError.is(error) && unreadable.has(error.code))
+      engine.tell?.({ signal: 'aggregate.unreadable', tenant, stream, code: error.code, error })
+    throw error
   }
   engine.counters.loads++
   const { version, snapshotVersion } = loaded
@@ -64,6 +80,9 @@ export async function loadAggregate(
   engine.tell?.({ signal: 'aggregate.init', tenant, stream, version, events, snapshotVersion, durationMs: engine.clock.now() - startedAt })
   return loaded
 }
+
+/** A gap, a type that the aggregate does not list, an upcaster that throws: no later attempt will do better. */
+const unreadable: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ES_CORRUPT_STREAM', 'ES_UNKNOWN_EVENT', 'ES_UPCAST'])
 
 /** `undefined` when no snapshot can be used; snapshots are a hint, so anything odd about one means a full fold. */
 async function fromSnapshot(engine: Engine, replay: Replay, bounds: LoadBounds): Promise<LoadedState | undefined> {
@@ -109,14 +128,14 @@ function discard(engine: Engine, { tenant, stream }: Replay, { version, fingerpr
 
 async function equalsFullFold(replay: Replay, { version, body }: StoredSnapshot): Promise<boolean> {
   const codec = stateCodecOf(replay.aggregate)
-  const full = await fold(replay, { state: replay.aggregate.initial(), version: 0 }, { to: version })
+  const full = await fold({ ...replay, tell: undefined }, { state: replay.aggregate.initial(), version: 0 }, { to: version })
   // Through the codec once more: a restored state may order its members differently than the text that was saved.
   return codec.encode(full.state) === codec.encode(codec.decode(body))
 }
 
 /** Folds the events behind a state. Reading may overlap with what the state has seen already: `overlaps` tells if it did. */
 async function fold(
-  { source, aggregate, tenant, stream }: Replay,
+  { source, aggregate, tenant, stream, tell }: Replay,
   start: { readonly state: unknown; readonly version: number },
   { to, at }: LoadBounds,
   overlap = 0,
@@ -134,6 +153,7 @@ async function fold(
       if (at !== undefined && stored.recordedAt > at) return { state, version, overlaps }
       assertNext(stored, version)
       const type = ownType(types, stored, aggregate.name)
+      tellUpcast(tell, type, stored)
       state = step(aggregate.evolve, state, decodeDecided(type, stored, fromJson(stored.metadata) as Metadata))
       version = stored.version
     }

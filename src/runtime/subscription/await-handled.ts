@@ -2,10 +2,11 @@
  * Waiting until subscriptions have dealt with some events: a look at positions, not a message. So it works across processes, and for
  * events that concern nobody.
  */
-import { DeadLetteredError } from '../../core/errors.ts'
+import { DeadLetteredError, SubscriptionFailedError, SubscriptionPausedError } from '../../core/errors.ts'
 import type { EventStore } from '../../core/event-store.ts'
 import type { WorkRecord } from '../../core/work-store.ts'
-import { type Parked, parkedKind, toParked } from './parked.ts'
+import { controlOf, standing } from './control.ts'
+import { type Parked, parkedKind, toFailure, toParked } from './parked.ts'
 import type { PartProgress, Progress } from './progress.ts'
 
 /** What is waited for. */
@@ -26,6 +27,7 @@ const askEveryMs = { first: 10, most: 200 } as const
 /**
  * @returns once everything is dealt with.
  * @throws DeadLetteredError (`ES_DEAD_LETTERED`) one of the events has failed, or waits behind one that has, and nobody tries it again.
+ * @throws SubscriptionPausedError (`ES_SUBSCRIPTION_PAUSED`), SubscriptionFailedError (`ES_SUBSCRIPTION_FAILED`) nobody goes on there by himself.
  */
 export async function awaitHandled(
   store: EventStore,
@@ -39,7 +41,9 @@ export async function awaitHandled(
     let isLocal = true
     for (const one of left) {
       const own = progress.allOf(one.id)
-      if (isDone(one, own ?? (await inStore(store, one)))) continue
+      const parts = own ?? (await inStore(store, one))
+      if (isDone(one, parts)) continue
+      assertGoesOn(one, parts)
       still.push(one)
       isLocal &&= own !== undefined
     }
@@ -79,12 +83,26 @@ function concerns({ positions, tenant, key }: Parked, one: Awaited): boolean {
   return positions.some((position) => position > one.after && position <= one.to)
 }
 
+/** Whether somebody works on what it has not come to yet, or tries again what is parked. */
+function assertGoesOn({ name, to }: Awaited, parts: readonly PartProgress[]): void {
+  const behind = parts.filter(({ seen }) => seen < to)
+  const failed = (behind.length > 0 ? behind : parts).find(({ status }) => status === 'failed')
+  if (failed) throw new SubscriptionFailedError(name, toFailure(failed.error).message)
+}
+
 async function inStore(store: EventStore, one: Awaited): Promise<readonly PartProgress[]> {
   const parts = await store.work.parts(one.id)
-  if (parts.length === 0 || parts.some(({ position }) => position < one.to))
-    return parts.map(({ position }) => ({ seen: position, parked: [] }))
-  const parked = await allParked(store, one)
-  return parts.map(({ position }, i) => ({ seen: position, parked: i === 0 ? parked : [] }))
+  const isBehind = parts.length === 0 || parts.some(({ position }) => position < one.to)
+  const parked = isBehind ? [] : await allParked(store, one)
+  const found = parts.map(({ position }, i): PartProgress => ({ seen: position, parked: i === 0 ? parked : [] }))
+  if (isDone(one, found)) return found
+  const control = await controlOf(store.work, one.id)
+  if (control.isPaused) throw new SubscriptionPausedError(one.name)
+  const failures = standing(control, parts)
+  return found.map((progress, i) => {
+    const failure = failures.find(({ part }) => part === parts[i]?.part)
+    return failure ? { ...progress, status: 'failed', error: new Error(failure.error.message) } : progress
+  })
 }
 
 async function allParked(store: EventStore, { id: owner, key }: Awaited): Promise<readonly Parked[]> {
@@ -101,7 +119,8 @@ async function allParked(store: EventStore, { id: owner, key }: Awaited): Promis
   }
 }
 
-async function changeOrPause(progress: Progress, pauseMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+/** Resolves when something has moved, or after the pause; keeps a process alive meanwhile that has nothing else to do. */
+export async function changeOrPause(progress: Progress, pauseMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
   const enough = new AbortController()
   const stop = () => enough.abort()
   const timer = pauseMs === undefined ? undefined : setTimeout(stop, pauseMs)

@@ -195,7 +195,8 @@ export function deadLettersOf(engine: Engine, tenant: string, poke: (subscriptio
 
 const nameOf = (subscription: string): string => subscription.slice(subscription.indexOf(':') + 1)
 
-const toId = ({ subscription, tenant, key }: Parked): string => [subscription, tenant, key].map(encodeURIComponent).join('/')
+export const toId = ({ subscription, tenant, key }: Pick<Parked, 'subscription' | 'tenant' | 'key'>): string =>
+  [subscription, tenant, key].map(encodeURIComponent).join('/')
 
 function fromId(id: string): { readonly owner: string; readonly tenant: string; readonly key: string } {
   const parts = String(id).split('/')

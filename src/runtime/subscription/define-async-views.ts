@@ -9,7 +9,7 @@ export async function defineAsyncViews(engine: Engine): Promise<void> {
   const { store, definitions } = engine
   const known = new Map((await store.views.defined()).map(({ view, fingerprint }) => [view, fingerprint]))
   for (const view of definitions.views) {
-    if (view.consistency === 'async' && !isKnown(view.name)) await store.views.define(viewDefinitionOf(view))
+    if (view.consistency === 'async' && !view.readModel && !isKnown(view.name)) await store.views.define(viewDefinitionOf(view))
   }
   for (const table of definitions.tables) {
     if (table.consistency !== 'async' || isKnown(table.name)) continue

@@ -1,13 +1,16 @@
 /** From the definitions of an app to its subscriptions. */
-import { toMs } from '../../core/duration.ts'
-import type { AnyEventHandler } from '../../core/event-handler.ts'
 import type { Consistency } from '../../core/projection.ts'
+import type { StartFrom } from '../../core/start-from.ts'
+import { withdrawWith } from '../command/withdraw-command.ts'
 import type { Engine } from '../engine.ts'
-import { processConsumer, type SendFor } from '../process/process-consumer.ts'
-import { jitteredMs } from '../timeout.ts'
+import type { SendFor } from '../process/command-queue.ts'
+import { processConsumer } from '../process/process-consumer.ts'
+import type { ExecuteFor } from '../schedule/run-schedule.ts'
 import { type CallsFor, handlerConsumer } from './handler-consumer.ts'
+import { persistenceOf, persistenceOfHandler } from './persistence.ts'
 import { liveGeneration, projectionConsumer } from './projection-consumer.ts'
-import type { ConsumerContext, Persistence, Subscription, SubscriptionKind } from './subscription.ts'
+import { readModelConsumer } from './read-model-consumer.ts'
+import type { ConsumerContext, Subscription, SubscriptionKind } from './subscription.ts'
 import { tableConsumer } from './table-consumer.ts'
 
 /** The id of a subscription; parts of different kinds may have the same name. */
@@ -17,6 +20,7 @@ export const subscriptionId = (kind: SubscriptionKind, name: string): string => 
 export interface Calls {
   readonly forEvent: CallsFor
   readonly send: SendFor
+  readonly execute: ExecuteFor
 }
 
 /** Everything in an app that follows the log, and what it follows; nothing of it can be run. */
@@ -36,7 +40,10 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
     ...definitions.views.filter(isAsync).map((view) => ({
       ...followerOf('projection', view),
       persistence: patient,
-      consumer: () => projectionConsumer(view, store.views, () => liveGeneration(store.views, view.name)),
+      consumer: ({ slots }: ConsumerContext) =>
+        view.readModel
+          ? readModelConsumer(view, view.readModel, slots)
+          : projectionConsumer(view, store.views, () => liveGeneration(store.views, view.name)),
     })),
     ...definitions.tables.filter(isAsync).map((table) => ({
       ...followerOf('projection', table),
@@ -45,12 +52,13 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
     })),
     ...definitions.handlers.map((handler) => ({
       ...followerOf('handler', handler),
-      persistence: persistenceOf({ ...settings.retry, ...handler.retry }, engine),
-      consumer: ({ stopping }: ConsumerContext) => handlerConsumer(handler, calls.forEvent, stopping, engine),
+      persistence: persistenceOfHandler(handler, engine),
+      consumer: (context: ConsumerContext) => handlerConsumer(handler, calls.forEvent, context, engine),
     })),
     ...definitions.processes.map((process) => {
       const follower = followerOf('process', process)
-      const ports = { store, clock, persistence: patient, send: calls.send, tell: engine.tell }
+      const { tell, tracing } = engine
+      const ports = { store, clock, persistence: patient, send: calls.send, withdraw: withdrawWith(engine), tell, tracing }
       const consumer = (context: ConsumerContext) => processConsumer(process, follower.id, ports, context)
       return { ...follower, persistence: patient, consumer }
     }),
@@ -67,26 +75,13 @@ function followerOf(
     name,
     events,
     partitions = 1,
-  }: { readonly name: string; readonly events: readonly { readonly type: string }[]; readonly partitions?: number },
+    startFrom = 'beginning',
+  }: {
+    readonly name: string
+    readonly events: readonly { readonly type: string }[]
+    readonly partitions?: number
+    readonly startFrom?: StartFrom
+  },
 ): Follower {
-  return { id: subscriptionId(kind, name), kind, name, types: new Set(events.map(({ type }) => type)), partitions }
+  return { id: subscriptionId(kind, name), kind, name, types: new Set(events.map(({ type }) => type)), partitions, startFrom }
 }
-
-/** Pauses double from the policy's backoff up to 30 seconds, half of each by chance. */
-function persistenceOf(
-  { attempts, backoff, whenExhausted }: Required<AnyEventHandler['retry']>,
-  { random, settings }: Engine,
-): Persistence {
-  const baseMs = toMs(backoff, 'retry.backoff')
-  return {
-    attempts,
-    whenExhausted,
-    pauseMs: (attempt) => {
-      if (settings.retryAtOnce) return 0
-      const longest = Math.min(longestPauseMs, baseMs * 2 ** (attempt - 2))
-      return longest / 2 + jitteredMs(1, longest / 2, longest / 2, random)
-    },
-  }
-}
-
-const longestPauseMs = 30_000

@@ -1,44 +1,112 @@
-/** Event handlers: a side effect per event, in order per stream. */
-import type { AnyEventHandler, HandlerContext } from '../../core/event-handler.ts'
+/** Event handlers: a side effect per event, or for many events together, in order per stream. */
+import type { AnyEventHandler, BatchContext, HandlerContext } from '../../core/event-handler.ts'
 import type { RecordedEvent } from '../../core/recorded-event.ts'
+import type { TracedWork } from '../../core/telemetry.ts'
 import type { Engine } from '../engine.ts'
-import type { Consumer } from './subscription.ts'
+import type { Batch, Consumer, ConsumerContext, Delivery } from './subscription.ts'
 
-/** What a handler is given beside the event and the attempt. */
+/** What a handler is given beside the event, its state and the attempt. */
 export type CallsFor = (event: RecordedEvent) => Pick<HandlerContext, 'execute'>
 
-export function handlerConsumer(handler: AnyEventHandler, callsFor: CallsFor, signal: AbortSignal, engine: Watching): Consumer {
-  return {
-    keysOf: ({ stream }) => [stream],
-    begin: () => ({
+/**
+ * A consumer for one part of a handler. What `init` has made lives as long as the work goes on without an interruption; one that fails is
+ * no failure of any event.
+ */
+export function handlerConsumer(
+  handler: AnyEventHandler,
+  callsFor: CallsFor,
+  { part, stopping: signal }: Pick<ConsumerContext, 'part' | 'stopping'>,
+  engine: Watching,
+): Consumer {
+  let made: { readonly state: unknown } | undefined
+
+  async function init(): Promise<unknown> {
+    made ??= { state: await handler.init?.({ part, signal }) }
+    return made.state
+  }
+
+  function alone(state: unknown): Batch {
+    return {
       async handle({ event, attempt }) {
-        const run = () => handler.handle(event, { attempt, signal, ...callsFor(event) })
-        await (engine.tell ? watched(engine.tell, engine, handler.name, event, attempt, run) : run())
+        const run = () => handler.handle?.(event, { state, attempt, signal, ...callsFor(event) })
+        await watched(engine, { kind: 'handle', handler: handler.name, event, attempt }, [event], run)
       },
       gathered: () => ({}),
-    }),
-    forget() {},
+    }
+  }
+
+  function together(state: unknown): Batch {
+    const deliveries: Delivery[] = []
+    const execute: BatchContext['execute'] = (call, { because, ...options }) => callsFor(because).execute(call, options)
+    return {
+      isFull: () => deliveries.length >= (handler.maxBatch ?? usualBatch),
+      handle(delivery) {
+        deliveries.push(delivery)
+      },
+      async finish() {
+        const [first] = deliveries
+        if (!first) return undefined
+        const { attempt } = first
+        const events = deliveries.map(({ event }) => event)
+        try {
+          const run = () => handler.handleBatch?.(events, { state, attempt, signal, execute })
+          await watched(engine, { kind: 'handle-batch', handler: handler.name, events, attempt }, events, run)
+          return undefined
+        } catch (error) {
+          return { error }
+        }
+      },
+      gathered: () => ({}),
+    }
+  }
+
+  return {
+    keysOf: ({ stream }) => [stream],
+    async resume() {
+      await init()
+    },
+    begin: async () => (handler.handleBatch ? together : alone)(await init()),
+    forget() {
+      made = undefined
+    },
   }
 }
 
-type Watching = Pick<Engine, 'tell' | 'clock'>
+/** How many events a batch has at most, unless the handler says otherwise. */
+const usualBatch = 100
 
+type Watching = Pick<Engine, 'tell' | 'tracing' | 'clock'>
+
+/** Tells of each event when the call with it begins, and how it ends. */
 async function watched(
-  tell: NonNullable<Engine['tell']>,
-  { clock }: Watching,
-  handler: string,
-  { tenant, type, stream, position }: RecordedEvent,
-  attempt: number,
+  { tell, tracing, clock }: Watching,
+  work: Extract<TracedWork, { readonly handler: string }>,
+  events: readonly RecordedEvent[],
   run: () => unknown,
 ): Promise<void> {
-  const handling = { tenant, handler, type, stream, position, attempt }
+  const told = tell ? () => tellAround(tell, clock, work, events, run) : run
+  await (tracing ? tracing.around(work, async () => told()) : told())
+}
+
+async function tellAround(
+  tell: NonNullable<Engine['tell']>,
+  clock: Engine['clock'],
+  { handler, attempt }: { readonly handler: string; readonly attempt: number },
+  events: readonly RecordedEvent[],
+  run: () => unknown,
+): Promise<void> {
+  const handlings = events.map(({ tenant, type, stream, position }) => {
+    return { tenant, handler, type, stream, position, attempt, batch: events.length }
+  })
   const startedAt = clock.now()
-  tell({ signal: 'handler.event.start', ...handling })
+  for (const handling of handlings) tell({ signal: 'handler.event.start', ...handling })
   try {
     await run()
   } catch (error) {
-    tell({ signal: 'handler.event.exception', ...handling, error, durationMs: clock.now() - startedAt })
+    const durationMs = clock.now() - startedAt
+    for (const handling of handlings) tell({ signal: 'handler.event.exception', ...handling, error, durationMs })
     throw error
   }
-  tell({ signal: 'handler.event.stop', ...handling, durationMs: clock.now() - startedAt })
+  const durationMs = clock.now() - startedAt
+  for (const handling of handlings) tell({ signal: 'handler.event.stop', ...handling, durationMs })
 }

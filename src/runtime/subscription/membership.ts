@@ -27,6 +27,10 @@ export interface MembershipOptions {
   readonly leaseMs: number
   /** Where a subscription begins that was never there before. */
   readonly startAt: (subscription: Subscription) => Promise<number>
+  /** Told before parts are taken: whatever must be known of them can be read then. */
+  readonly prepare: () => Promise<void>
+  /** Told of parts that nobody works on, before they are divided otherwise: what is left to be done to them is done now. Returns whether there was anything. */
+  readonly beforeDividing: (subscription: Subscription, parts: readonly SubscriptionPart[]) => Promise<boolean>
   readonly acquired: (subscription: Subscription, lease: Lease) => void
   /** Resolves when nothing is done for the part any more. */
   readonly given: (lease: Lease, isLost: boolean) => Promise<void>
@@ -52,7 +56,7 @@ export interface Membership {
 }
 
 export function makeMembership(options: MembershipOptions): Membership {
-  const { work, clock, owner, subscriptions, leaseMs, startAt, acquired, given, failed, madeBy, looked } = options
+  const { work, clock, owner, subscriptions, leaseMs, startAt, prepare, beforeDividing, acquired, given, failed, madeBy, looked } = options
   const wanted = new Map(subscriptions.map((subscription) => [subscription.id, subscription]))
   const about = JSON.stringify({ ...options.about, subscriptions: [...wanted.keys()] })
   const held = new Map<string, Lease>()
@@ -87,7 +91,8 @@ export function makeMembership(options: MembershipOptions): Membership {
     // Who was frozen, was taken for dead, woke up, took a part, and died: nobody would ever miss his signs of life.
     const isKnown = (name: string) => owners.some((one) => one.owner === name)
     for (const name of strangers) if (!isKnown(name)) await work.leave(name)
-    const parts = await divideAll(await work.parts(), living)
+    const [there] = await Promise.all([work.parts(), prepare()])
+    const parts = await divideAll(there, living)
     strangers = new Set(parts.flatMap((part) => (part.owner === null || isKnown(part.owner) ? [] : [part.owner])))
     const own = parts.filter((part) => wanted.has(part.subscription))
     for (const lease of held.values()) if (!own.some((part) => sameLease(part, lease))) giveUp(lease, 'lost')
@@ -114,9 +119,11 @@ export function makeMembership(options: MembershipOptions): Membership {
   async function divideAll(parts: readonly SubscriptionPart[], living: ReadonlySet<string>): Promise<readonly SubscriptionPart[]> {
     let isDivided = false
     for (const subscription of subscriptions) {
-      const there = parts.filter((part) => part.subscription === subscription.id)
-      const isFree = there.every((part) => part.owner === null || !living.has(part.owner))
-      if (there.length === subscription.partitions || !isFree || subscription.isOnDemand) continue
+      let there = parts.filter((part) => part.subscription === subscription.id)
+      const isFree = (part: SubscriptionPart) => part.owner === null || !living.has(part.owner)
+      if (there.length === subscription.partitions || !there.every(isFree) || subscription.isOnDemand) continue
+      if (await beforeDividing(subscription, there)) there = [...(await work.parts(subscription.id))]
+      if (!there.every(isFree)) continue
       const start = there.length === 0 ? await startAt(subscription) : 0
       isDivided = true
       await work.divide(subscription.id, there.map(leaseOf), redivided(there, subscription.partitions, start))
@@ -155,7 +162,7 @@ export function makeMembership(options: MembershipOptions): Membership {
       .then(() => (left ? undefined : lookOnce()))
       .catch(failed)
       .then(() => {
-        if (!left) cancel = clock.after(leaseMs / 3, () => void look(), true) // a process that follows the log is not at its end
+        if (!left) cancel = clock.after(Math.ceil(leaseMs / 3), () => void look(), true) // a process that follows the log is not at its end
       })
     return looking
   }
@@ -183,7 +190,7 @@ export function makeMembership(options: MembershipOptions): Membership {
 }
 
 /**
- * The parts of a subscription that is divided otherwise from now on. Slots may be at different positions: a new part begins at the
+ * The parts of a subscription that is divided for the first time, or otherwise from now on. Slots may be at different positions: a new part begins at the
  * lowest, and knows which of its slots are further.
  */
 function redivided(
@@ -192,6 +199,10 @@ function redivided(
   start: number,
 ): readonly Pick<SubscriptionPart, 'part' | 'position' | 'state'>[] {
   const positions = Array.from({ length: slotCount }, () => start)
+  const states = parts.map(({ state }) => JSON.parse(state) as PartState)
+  const began = parts.length > 0 ? Math.max(...states.map((state) => state.start ?? 0)) : start
+  const rewound = Math.min(...states.map((state) => state.rewound ?? 0), Number.MAX_SAFE_INTEGER)
+  const known: PartState = { ...(began > 0 ? { start: began } : {}), ...(parts.length > 0 && rewound > 0 ? { rewound } : {}) }
   for (const { part, position, state } of parts) {
     const { from, to } = slotsOf(part)
     const { ahead = {} } = JSON.parse(state) as PartState
@@ -202,7 +213,7 @@ function redivided(
     const position = Math.min(...positions.slice(from, to + 1))
     const ahead: Record<number, number> = {}
     for (let slot = from; slot <= to; slot++) if ((positions[slot] as number) > position) ahead[slot] = positions[slot] as number
-    const state: PartState = Object.keys(ahead).length > 0 ? { ahead } : {}
+    const state: PartState = { ...known, ...(Object.keys(ahead).length > 0 ? { ahead } : {}) }
     return { part, position, state: JSON.stringify(state) }
   })
 }
@@ -211,6 +222,10 @@ function redivided(
 export interface PartState {
   /** Slots that are further than the part, from a time when they were in another one. */
   readonly ahead?: Readonly<Record<number, number>>
+  /** Where the subscription began when it was new; absent: before the first event. */
+  readonly start?: number
+  /** The number of the last rewind that it has made. */
+  readonly rewound?: number
 }
 
 const leaseOf = ({ subscription, part, epoch }: Lease): Lease => ({ subscription, part, epoch })

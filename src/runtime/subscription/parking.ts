@@ -9,7 +9,7 @@ import type { WorkStore } from '../../core/work-store.ts'
 import { keyOf } from './deliveries.ts'
 import { mostParked, type Parked, parkedKind, toFailure, toParked } from './parked.ts'
 import { isIn, type Slots } from './slots.ts'
-import type { Delivery, Persistence } from './subscription.ts'
+import type { Delivery, Persistence, Verdict } from './subscription.ts'
 
 /** Where events wait for each other. */
 export type KeyName = Pick<Parked, 'tenant' | 'key' | 'slot'>
@@ -20,18 +20,20 @@ export interface Change {
   readonly next: Parked | undefined
 }
 
+/** What becomes of an event that is not passed by. */
+export type ToBeParked = Exclude<Verdict, 'skip'>
+
 /** Nobody will try it again by himself. */
 export class Exhausted extends Error {}
 
 /** The parked events of a part. */
 export interface Parking {
   readonly all: Iterable<Parked>
-  readonly size: number
   find(name: Pick<KeyName, 'tenant' | 'key'>): Parked | undefined
   /** Reads everything again. */
   load(): Promise<void>
-  /** One more attempt at the first one has failed. @throws Exhausted when the policy is to stop. */
-  afterFailure(known: Parked, failure: unknown): Parked
+  /** One more attempt at the first one has failed. @throws Exhausted when it is to stop. */
+  afterFailure(known: Parked, failure: unknown, verdict: ToBeParked): Parked
   /** Tries again later, which is no failure. */
   postpone(known: Parked, until: number): void
   /** An event takes its place among those of another key, in the order of the log. */
@@ -46,8 +48,8 @@ export interface Parking {
 export interface Parkings {
   /** Whether deliveries of this key must wait. */
   blocks(name: Pick<KeyName, 'tenant' | 'key'>): boolean
-  /** The first of its key has failed. @throws Exhausted when the policy is to stop. */
-  failed(delivery: Delivery, failure: unknown): void
+  /** The first of its key has failed. @throws Exhausted when it is to stop. */
+  failed(delivery: Delivery, failure: unknown, verdict: ToBeParked): void
   /** Waits without having failed, for a time or behind others of its key. @throws Exhausted too many wait. */
   wait(delivery: Delivery, until?: number): void
   /** To be written; worked out from what is known now. */
@@ -74,18 +76,20 @@ export function makeParking(
     revision: 0,
   })
 
-  function afterFailure(known: Parked, failure: unknown): Parked {
+  function afterFailure(known: Parked, failure: unknown, verdict: ToBeParked): Parked {
     const attempts = known.attempts + 1
-    const isDead = attempts >= persistence.attempts
-    if (isDead && persistence.whenExhausted === 'stop') {
+    const isExhausted = attempts >= persistence.attempts
+    const isDead = verdict === 'dead-letter' || isExhausted
+    if (verdict === 'stop' || (verdict !== 'dead-letter' && isExhausted && persistence.whenExhausted === 'stop')) {
       throw new Exhausted(`${subscription.name} gave up after ${attempts} attempts: ${toFailure(failure).message}`, { cause: failure })
     }
+    const pauseMs = typeof verdict === 'object' ? verdict.pauseMs : persistence.pauseMs(attempts + 1)
     return {
       ...known,
       attempts,
       failure: toFailure(failure),
       status: isDead ? 'dead' : 'retrying',
-      dueAt: isDead ? null : Math.ceil(clock.now() + persistence.pauseMs(attempts + 1)),
+      dueAt: isDead ? null : Math.ceil(clock.now() + pauseMs),
     }
   }
 
@@ -124,8 +128,8 @@ export function makeParking(
     }
     return {
       blocks: (name) => wishes.has(idOf(name)) || parked.has(idOf(name)),
-      failed(delivery, failure) {
-        add(delivery, afterFailure(nothing(keyOf(delivery)), failure))
+      failed(delivery, failure, verdict) {
+        add(delivery, afterFailure(nothing(keyOf(delivery)), failure, verdict))
       },
       wait(delivery, until) {
         add(delivery, until === undefined ? undefined : { ...nothing(keyOf(delivery)), dueAt: until })
@@ -137,9 +141,6 @@ export function makeParking(
   return {
     get all() {
       return parked.values()
-    },
-    get size() {
-      return parked.size
     },
     find: (name) => parked.get(idOf(name)),
     async load() {

@@ -4,27 +4,29 @@
  * Invariants:
  * - Nothing is committed but under the lease, and each commit names the position up to which everything is done or parked. So after a
  *   crash, or a takeover, exactly what is behind that position is handled again.
- * - Only this loop writes the position, one commit after the other: it never goes back.
+ * - Only this loop writes the position, one commit after the other: it never goes back, except to where a consumer that keeps something
+ *   outside of the store has lost it. (A rewind is made while no loop runs.)
  * - An event whose handling failed is parked in the commit that passes it by, and so is every later one of its key.
  *
  * One loop and one position: whoever takes, handles, retries and commits has to know where the others are, so the file is long.
  */
 import type { Clock } from '../../core/clock.ts'
-import { DacapoError, LeaseLostError, RecordConflictError, StoreUnavailableError } from '../../core/errors.ts'
+import { CheckpointAheadError, DacapoError, LeaseLostError, RecordConflictError, StoreUnavailableError } from '../../core/errors.ts'
 import type { EventTypes } from '../../core/event-codec.ts'
 import type { EventStore } from '../../core/event-store.ts'
 import { fromJson } from '../../core/json.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import type { Lease, Work } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
+import { tellUpcast } from '../tell-upcast.ts'
 import { pause } from '../timeout.ts'
 import { decoded, keyOf, positionOf, sameEvent, wholeEvents } from './deliveries.ts'
 import type { LogFeed } from './log-feed.ts'
 import type { PartState } from './membership.ts'
 import { type Parked, parkedKind, toParked, toRecord } from './parked.ts'
-import { type Change, Exhausted, makeParking, withoutFirst } from './parking.ts'
+import { type Change, Exhausted, makeParking, type Parkings, withoutFirst } from './parking.ts'
 import { isIn, slotOf, slotsOf } from './slots.ts'
-import type { Batch, Delivery, Gathered, Subscription } from './subscription.ts'
+import type { Batch, Delivery, Failed, Gathered, Subscription, Verdict } from './subscription.ts'
 
 /** What a worker needs of its engine. */
 export interface WorkerContext {
@@ -40,10 +42,15 @@ export interface WorkerContext {
   readonly moved: (worker: PartWorker) => void
   /** Told when something is parked, tried again, or done after all. */
   readonly parked: (worker: PartWorker, parked: Parked, before: Parked) => void
+  /** Told when an event that has failed was passed by. */
+  readonly skipped: (worker: PartWorker, delivery: Delivery, failure: unknown) => void
   /** Told when something is parked that may belong to another part of the same subscription. */
   readonly handedOn: (subscription: Subscription) => void
   readonly failed: (worker: PartWorker, error: unknown) => void
+  /** Runs what an event leads to in the name of the part, which is held up meanwhile. */
+  readonly inside: <T>(worker: PartWorker, work: () => Promise<T> | T) => Promise<T>
   readonly tell: Engine['tell']
+  readonly tracing: Engine['tracing']
 }
 
 /** `waiting`: everything that was there is done. */
@@ -74,12 +81,13 @@ export interface PartWorker {
 const mostConflicts = 10
 
 export function startPartWorker(context: WorkerContext, subscription: Subscription, lease: Lease): PartWorker {
-  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, tell } = context
+  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, inside, tell, tracing } = context
   const { kind, name, together: mostTogether = 1000 } = subscription
   const { part } = lease
   const slots = slotsOf(part)
   const stopping = new AbortController()
   const consumer = subscription.consumer({
+    part,
     slots,
     stopping: stopping.signal,
     lease,
@@ -128,7 +136,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         const passes = DacapoError.is(caught) && caught.retryable
         if (!passes) restarts.push(clock.now())
         while (restarts.length > 0 && (restarts[0] as number) < clock.now() - restart.withinMs) restarts.shift()
-        const isFinal = caught instanceof Exhausted || (DacapoError.is(caught) && caught.code === 'ES_STOPPED')
+        const isFinal = caught instanceof Exhausted || (DacapoError.is(caught) && isHopeless.has(caught.code))
         if (isFinal || restarts.length > restart.maxRestarts) return become('failed')
         become('restarting')
         tell?.({ signal: 'subscription.restart', kind, name, part, error: caught })
@@ -146,9 +154,22 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     position = part.position
     seen = part.position
     ahead = (fromJson(part.state) as PartState).ahead ?? {}
+    const [furthest, head] = [Math.max(position, ...Object.values(ahead)), await store.head()]
+    if (furthest > head) throw new CheckpointAheadError(name, furthest, head)
     unwrittenSince = undefined
+    const kept = await consumer.kept?.()
+    if (kept !== undefined && kept < position) await goBack(kept)
     await lookAgain()
     become('working')
+  }
+
+  /** Begins again where everything is still there that was done. */
+  async function goBack(to: number): Promise<void> {
+    await commit({ steps: [{ ...lease, position: to, state: '{}' }] })
+    tell?.({ signal: 'read-model.behind', projection: name, part, position, checkpoint: to })
+    position = to
+    seen = to
+    ahead = {}
   }
 
   async function lookAgain(): Promise<void> {
@@ -161,7 +182,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     while (!stopping.signal.aborted) {
       if (isPoked) await lookAgain()
       await retryDue()
-      await consumer.due?.(seen, (tenant, key) => parking.find({ tenant, key }) !== undefined)
+      if (consumer.due) await inside(worker, () => consumer.due?.(seen, (tenant, key) => parking.find({ tenant, key }) !== undefined))
       if (unwrittenSince !== undefined && clock.now() >= unwrittenSince + checkpointEveryMs) await step(seen, {}, [])
       const page = await nextPage()
       if (page) await take(page)
@@ -205,7 +226,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     const deliveries = page.events.flatMap(deliveriesOf)
     for (let done = 0; done < deliveries.length && !stopping.signal.aborted; ) {
       const some = wholeEvents(deliveries, done, done + together)
-      done += await takeSome(some, done + some.length === deliveries.length ? page.position : positionOf(some))
+      const end = done + some.length === deliveries.length ? page.position : positionOf(some)
+      done += await traced(some, () => takeSome(some, end))
     }
     if (deliveries.length > 0) return
     seen = page.position
@@ -217,6 +239,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   /** Deliveries of an event to the keys of this part. */
   function deliveriesOf(stored: StoredEvent): readonly Delivery[] {
     const { event, keys, unreadable } = decoded(eventTypes, consumer, stored)
+    if (keys.length > 0 && !unreadable) tellUpcast(tell, eventTypes.get(stored.type), stored)
     return keys.flatMap((key) => {
       const slot = slotOf(stored.tenant, key)
       const isDone = (ahead[slot] ?? 0) >= stored.position
@@ -229,6 +252,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     const startedAt = clock.now()
     const batch = await consumer.begin(deliveries.filter((one) => !one.unreadable && !parking.find(keyOf(one))))
     const parkings = parking.collect()
+    const skipped: Skipped[] = []
     let count = 0
     let succeeded = 0
     let exhausted: unknown
@@ -244,8 +268,11 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
           if (failure === interrupted) break
           if (failure) {
             tellFailure(delivery, failure.error)
-            parkings.failed(delivery, failure.error)
-          } else succeeded++
+            skipped.push(...parkOrSkip(parkings, delivery, failure.error))
+          } else {
+            tellFolded(delivery)
+            succeeded++
+          }
         }
       } catch (caught) {
         // The end of all patience. What was done before it is committed; of an event with several keys, nothing is.
@@ -261,6 +288,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     const refusal = await commitBatch(batch, to, () => parkings.changes())
     if (!refusal) {
       tellStep(done, to, startedAt)
+      tellSkipped(skipped)
       handled += succeeded
       together = Math.min(mostTogether, together * 2)
     } else if (wholeEvents(done, 0, 1).length < count) {
@@ -269,27 +297,59 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       return 0
     } else await parkAll(done, to, refusal.error)
     if (exhausted) throw exhausted
-    if (!refusal) await batch.committed?.()
+    if (!refusal && batch.committed) await inside(worker, () => batch.committed?.())
     return count
   }
 
   async function parkAll(deliveries: readonly Delivery[], to: number, failure: unknown): Promise<void> {
     const parkings = parking.collect()
+    const skipped: Skipped[] = []
     for (const delivery of deliveries) {
       if (parkings.blocks(keyOf(delivery))) parkings.wait(delivery)
       else {
         tellFailure(delivery, failure)
-        parkings.failed(delivery, failure)
+        skipped.push(...parkOrSkip(parkings, delivery, failure))
       }
     }
     await step(to, {}, () => parkings.changes())
+    tellSkipped(skipped)
+  }
+
+  /** Returns a delivery that is passed by, to be told of when that is committed. @throws Exhausted */
+  function parkOrSkip(parkings: Parkings, delivery: Delivery, failure: unknown): readonly Skipped[] {
+    const verdict = verdictOn(delivery, failure)
+    if (verdict === 'skip') return [{ delivery, failure }]
+    parkings.failed(delivery, failure, verdict)
+    return []
+  }
+
+  function verdictOn(delivery: Delivery, failure: unknown): Verdict {
+    return (delivery.unreadable ? undefined : subscription.persistence.judge?.(failure, delivery)) ?? 'retry'
+  }
+
+  function tellSkipped(skipped: readonly Skipped[]): void {
+    for (const { delivery, failure } of skipped) context.skipped(worker, delivery, failure)
+  }
+
+  /** Of projections; handlers and processes do it themselves, one event at a time. */
+  function traced<T>(deliveries: readonly Delivery[], run: () => Promise<T>): Promise<T> {
+    if (!tracing || kind !== 'projection') return run()
+    const events = [...new Set(deliveries.filter(({ unreadable }) => !unreadable).map(({ event }) => event))]
+    return tracing.around({ kind: 'project', projection: name, part, events }, run)
   }
 
   /** What projections do; handlers tell it themselves, and processes tell of their instances. */
   function tellStep(done: readonly Delivery[], to: number, startedAt: number): void {
+    if (!tell) return
+    const told = { part, events: new Set(done.map(({ event }) => event)).size, position: to, durationMs: clock.now() - startedAt }
+    tell({ signal: 'subscription.events', kind, name, ...told })
+    if (kind === 'projection') tell({ signal: 'projection.checkpoint', projection: name, ...told })
+  }
+
+  function tellFolded({ event, key }: Delivery): void {
     if (!tell || kind !== 'projection') return
-    const events = new Set(done.map(({ event }) => event)).size
-    tell({ signal: 'projection.checkpoint', projection: name, part, position: to, events, durationMs: clock.now() - startedAt })
+    const { tenant, type, position: at } = event
+    tell({ signal: 'projection.event', projection: name, part, tenant, key, type, position: at })
   }
 
   function tellFailure({ event, key, attempt }: Delivery, failure: unknown): void {
@@ -303,7 +363,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (delivery.unreadable) return delivery.unreadable
     let isAsync = false
     try {
-      const handling = batch.handle(delivery)
+      // Folds wait for nobody.
+      const handling = kind === 'handler' ? inside(worker, () => batch.handle(delivery)) : batch.handle(delivery)
       isAsync = handling !== undefined
       if (handling) await handling
       return undefined
@@ -315,6 +376,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   /** Commits a batch with its step. Returns why not, when that is the fault of its events. */
   async function commitBatch(batch: Batch, to: number, changes: () => readonly Change[]): Promise<Failed | undefined> {
     let gathered: Gathered
+    const failed = batch.finish && (await inside(worker, () => batch.finish?.(to)))
+    if (failed && stopping.signal.aborted) throw failed.error // it was cut short
+    if (failed) return failed
     try {
       gathered = batch.gathered()
     } catch (failure) {
@@ -349,7 +413,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         const { event, keys, unreadable } = decoded(eventTypes, consumer, stored, known.edited)
         const { key, slot, attempts } = known
         if (known.unread?.includes(at) && !unreadable) await handOn(known, next, event.tenant, keys)
-        else if (!(await retryOne(known, next, { event, key, slot, attempt: attempts + 1, unreadable }))) return
+        else {
+          const delivery = { event, key, slot, attempt: attempts + 1, unreadable }
+          if (!(await traced([delivery], () => retryOne(known as Parked, next, delivery)))) return
+        }
       } else await step(position, {}, [{ known, next }])
       known = parking.find(known)
     }
@@ -367,11 +434,15 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (failure === interrupted) return false
     if (failure) {
       tellFailure(delivery, failure.error)
-      await step(position, {}, [{ known, next: parking.afterFailure(known, failure.error) }])
-      return false
+      const verdict = verdictOn(delivery, failure.error)
+      const isSkipped = verdict === 'skip'
+      await step(position, {}, [{ known, next: isSkipped ? next : parking.afterFailure(known, failure.error, verdict) }])
+      if (isSkipped) tellSkipped([{ delivery, failure: failure.error }])
+      return isSkipped
     }
+    tellFolded(delivery)
     handled++
-    await batch.committed?.()
+    if (batch.committed) await inside(worker, () => batch.committed?.())
     return true
   }
 
@@ -399,6 +470,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
 
   /** Commits, and only then remembers. Changes that are worked out on demand are so again when somebody else was faster. */
   async function step(to: number, gathered: Gathered, changes: readonly Change[] | (() => readonly Change[])): Promise<void> {
+    if (to > position) await consumer.reached?.(to)
     for (let attempt = 1; ; attempt++) {
       const some = typeof changes === 'function' ? changes() : changes
       const records = [...(gathered.records ?? []), ...some.map(({ known, next }) => toRecord(known, next))]
@@ -468,12 +540,17 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   return worker
 }
 
-interface Failed {
-  readonly error: unknown
+/** A delivery that has failed and is passed by. */
+interface Skipped {
+  readonly delivery: Delivery
+  readonly failure: unknown
 }
 
 /** It was cut short by the end of the work, and is done again by whoever is next. */
 const interrupted = Symbol('interrupted')
+
+/** What does not become better by trying it again. */
+const isHopeless: ReadonlySet<string> = new Set(['ES_STOPPED', 'ES_CHECKPOINT_AHEAD'])
 
 const nothingToDo: Batch = { handle() {}, gathered: () => ({}) }
 

@@ -1,5 +1,6 @@
 /** How far the parts are that this process works on: what waiting can rely on without asking the store. */
 import type { Parked } from './parked.ts'
+import type { WorkerStatus } from './part-worker.ts'
 import { slotCount, slotsOf } from './slots.ts'
 import { makeWaiters } from './waiters.ts'
 
@@ -8,6 +9,9 @@ export interface PartProgress {
   /** Everything up to here is done, or parked. */
   readonly seen: number
   readonly parked: readonly Parked[]
+  readonly status?: WorkerStatus
+  /** Why it has failed. */
+  readonly error?: unknown
 }
 
 /** The progress of the parts of one process. */

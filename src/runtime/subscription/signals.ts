@@ -1,8 +1,9 @@
 /** What observers are told of parts, and of events that could not be handled. */
 import type { Signals } from '../../core/observer.ts'
 import type { Engine } from '../engine.ts'
-import type { Parked } from './parked.ts'
+import { type Parked, toFailure } from './parked.ts'
 import type { PartWorker } from './part-worker.ts'
+import type { Delivery } from './subscription.ts'
 
 type OfPart = Pick<Signals['subscription.start'], 'kind' | 'name' | 'part'>
 
@@ -12,9 +13,9 @@ export function partOf({ subscription: { kind, name }, lease: { part } }: Pick<P
 }
 
 /** A part is not worked on any more: it was let go of, or somebody else has it. */
-export function tellEnd(tell: Engine['tell'], worker: PartWorker, isLost: boolean): void {
+export function tellEnd(tell: Engine['tell'], part: Pick<PartWorker, 'subscription' | 'lease'>, isLost: boolean): void {
   if (!tell) return
-  const about = { ...partOf(worker), epoch: worker.lease.epoch }
+  const about = { ...partOf(part), epoch: part.lease.epoch }
   if (isLost) tell({ signal: 'lease.lost', ...about })
   tell({ signal: 'subscription.stop', ...about })
 }
@@ -26,4 +27,10 @@ export function tellParked(tell: Engine['tell'], part: OfPart, parked: Parked, b
   const failed = { ...part, tenant, key, position: positions[0] as number, attempts, error }
   if (dueAt === null) tell({ signal: 'handler.dead-letter', ...failed })
   else tell({ signal: 'handler.retry', ...failed, dueAt })
+}
+
+/** An event has failed, and was passed by: its handler has said so. */
+export function tellSkip(tell: Engine['tell'], part: OfPart, { event, key, attempt }: Delivery, failure: unknown): void {
+  const { tenant, position } = event
+  tell?.({ signal: 'handler.skip', ...part, tenant, key, position, attempts: attempt, error: toFailure(failure) })
 }

@@ -1,9 +1,13 @@
 /** Numbers about subscriptions: how far they are, and what holds them up. */
+
+import { fromJson } from '../../core/json.ts'
 import type { SubscriptionPart } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
 import { type ViewStatistics, viewStatistics } from '../rebuild/rebuild-statistics.ts'
 import { madeBy } from '../rebuild/tend-views.ts'
+import { loadControls, noControl, standing } from './control.ts'
 import { followersOf } from './define.ts'
+import type { PartState } from './membership.ts'
 import { type Failure, parkedKind, toFailure } from './parked.ts'
 import type { WorkerStatus } from './part-worker.ts'
 import type { SubscriptionKind } from './subscription.ts'
@@ -13,22 +17,27 @@ import type { Subscriptions } from './subscriptions.ts'
 export interface SubscriptionStatistics extends ViewStatistics {
   readonly kind: SubscriptionKind
   readonly name: string
-  /** Of the part that is worst off. `elsewhere`: another process works on it; `idle`: nobody does. */
-  readonly state: WorkerStatus | 'elsewhere' | 'idle'
+  /** Of the part that is worst off. `paused`: by an operator; `elsewhere`: another process works on it; `idle`: nobody does. */
+  readonly state: WorkerStatus | 'paused' | 'elsewhere' | 'idle'
+  /** Where it began when it was new: 1 is the first event of the log. `undefined`: it was never started. */
+  readonly start: number | undefined
   /** Everything up to here is done, or parked. */
   readonly position: number
   readonly head: number
   readonly lag: {
     /** Positions behind the head; not all of them concern it. */
     readonly events: number
-    /** Age of the oldest event that was not looked at. */
+    /** Age of the oldest event that concerns it and was not handled yet. */
     readonly ms: number
   }
+  /** Events a second that this process has handled in the last ten. */
+  readonly rate: number
   readonly parts: readonly { readonly part: string; readonly owner: string | undefined; readonly position: number }[]
   /** By this process, since it was started. */
   readonly handled: number
   /** Keys with an event that is to be tried again, and those with a dead letter. */
   readonly parked: { readonly retrying: number; readonly dead: number }
+  /** What has interrupted it last, or why it has failed, in whichever process. */
   readonly error: Failure | undefined
 }
 
@@ -38,28 +47,32 @@ export async function subscriptionStatistics(
   running: Subscriptions | undefined,
 ): Promise<readonly SubscriptionStatistics[]> {
   const { store } = engine
-  const [head, parts, folds] = await Promise.all([store.head(), store.work.parts(), madeBy(engine)])
-  return Promise.all(followersOf(engine).map(({ id, kind, name }) => statisticsOf(id, kind, name)))
+  const [head, parts, controls, folds] = await Promise.all([store.head(), store.work.parts(), loadControls(store.work), madeBy(engine)])
+  return Promise.all(followersOf(engine).map(statisticsOf))
 
-  async function statisticsOf(id: string, kind: SubscriptionKind, name: string): Promise<SubscriptionStatistics> {
+  async function statisticsOf({ id, kind, name, types }: ReturnType<typeof followersOf>[number]): Promise<SubscriptionStatistics> {
     const own = parts.filter((part) => part.subscription === id)
     const workers = running?.workers.filter((worker) => worker.subscription.id === id) ?? []
     const position = (part: SubscriptionPart) =>
       workers.find((worker) => worker.lease.part === part.part && worker.lease.epoch === part.epoch)?.seen ?? part.position
     const lowest = own.length > 0 ? Math.min(...own.map(position)) : 0
     const worst = workers.toSorted((left, right) => rank[right.status] - rank[left.status])[0]
+    const { isPaused, ...control } = controls.get(id) ?? noControl
+    const [failure] = standing({ isPaused, ...control }, own)
     const [retrying, dead] = await Promise.all([countParked(id, 'retrying'), countParked(id, 'dead')])
     return {
       kind,
       name,
-      state: worst?.status ?? (own.some(({ owner }) => owner !== null) ? 'elsewhere' : 'idle'),
+      state: isPaused ? 'paused' : failure ? 'failed' : (worst?.status ?? (own.some(({ owner }) => owner !== null) ? 'elsewhere' : 'idle')),
+      start: own[0] && ((fromJson(own[0].state) as PartState).start ?? 0) + 1,
       position: lowest,
       head,
-      lag: { events: Math.max(0, head - lowest), ms: lowest < head ? await ageAfter(lowest) : 0 },
+      lag: { events: Math.max(0, head - lowest), ms: lowest < head ? await ageAfter(lowest, types) : 0 },
+      rate: running?.rateOf(id) ?? 0,
       parts: own.map((part) => ({ part: part.part, owner: part.owner ?? undefined, position: position(part) })),
-      handled: workers.reduce((sum, worker) => sum + worker.handled, 0),
+      handled: (running?.held ?? []).reduce((sum, part) => sum + (part.subscription.id === id ? part.handled : 0), 0),
       parked: { retrying, dead },
-      error: worst?.error === undefined ? undefined : toFailure(worst.error),
+      error: worst?.error === undefined ? failure?.error : toFailure(worst.error),
       ...(kind === 'projection' ? await viewStatistics(engine, name, parts, folds) : { changed: false, rebuild: undefined }),
     }
   }
@@ -68,9 +81,9 @@ export async function subscriptionStatistics(
     return (await store.work.records({ kind: parkedKind, owner, status, limit: mostCounted })).length
   }
 
-  async function ageAfter(position: number): Promise<number> {
-    for await (const { events } of store.readAll({ after: position, limit: 1 })) {
-      return Math.max(0, engine.clock.now() - (events[0]?.recordedAt ?? engine.clock.now()))
+  async function ageAfter(position: number, types: ReadonlySet<string>): Promise<number> {
+    for await (const { events } of store.readAll({ after: position, query: [{ types: [...types] }], limit: 1 })) {
+      if (events[0]) return Math.max(0, engine.clock.now() - events[0].recordedAt)
     }
     return 0
   }

@@ -1,5 +1,6 @@
 /** What a subscription is: which events, in which order, and who does something with them. */
 import type { RecordedEvent } from '../../core/recorded-event.ts'
+import type { StartFrom } from '../../core/start-from.ts'
 import type { Lease, Work } from '../../core/work-store.ts'
 import type { Slots } from './slots.ts'
 
@@ -26,6 +27,13 @@ export interface Batch {
   busyUntil?(delivery: Delivery): number | undefined
   /** Does what one delivery asks for. When it throws, nothing of it may be left in the batch. */
   handle(delivery: Delivery): Promise<void> | void
+  /**
+   * Does together what the deliveries have asked for, before anything is committed: outside of the store. Returns what has failed because of
+   * them; throws what has nothing to do with them. Either way it may be done again.
+   *
+   * @param to  where the commit is going to bring the part.
+   */
+  finish?(to: number): Promise<Failed | undefined>
   /** What is to be committed with the step; called once, at the end. @throws what one of the deliveries has made impossible. */
   gathered(): Gathered
   /** It is committed. */
@@ -34,6 +42,8 @@ export interface Batch {
 
 /** What a consumer is given of the part that it works on. */
 export interface ConsumerContext {
+  /** The name of the part. */
+  readonly part: string
   readonly slots: Slots
   /** Aborts when the part is given up. */
   readonly stopping: AbortSignal
@@ -50,6 +60,10 @@ export interface Consumer {
   begin(deliveries: readonly Delivery[]): Promise<Batch> | Batch
   /** What was begun may not have been committed: whatever is remembered of it must be forgotten. */
   forget(): void
+  /** Told before a commit moves the position of the part. */
+  reached?(to: number): Promise<void>
+  /** How far what it keeps outside of the store has come; if that is less far than the part, something was lost there. */
+  kept?(): Promise<number>
   /** Reads what was left to be done. */
   resume?(): Promise<void>
   /** When there is something to do by itself, in milliseconds since 1970. */
@@ -58,12 +72,22 @@ export interface Consumer {
   due?(seen: number, isParked: (tenant: string, key: string) => boolean): Promise<void>
 }
 
+/** Why deliveries could not be done. */
+export interface Failed {
+  readonly error: unknown
+}
+
+/** What is to become of an event that has failed: another attempt, if there may be one, after a pause; or none. */
+export type Verdict = 'retry' | { readonly pauseMs: number } | 'skip' | 'stop' | 'dead-letter'
+
 /** How often a failing event is tried, and what then. */
 export interface Persistence {
   readonly attempts: number
   /** The longest pause before an attempt, from 2 on. */
   pauseMs(attempt: number): number
   readonly whenExhausted: 'dead-letter' | 'stop'
+  /** Asked about each failure of an event that can be read. Absent: `'retry'`. */
+  judge?(failure: unknown, delivery: Delivery): Verdict
 }
 
 /** What a subscription does. */
@@ -82,6 +106,8 @@ export interface Subscription {
   readonly types: ReadonlySet<string>
   /** How many parts can be worked on at the same time. */
   readonly partitions: number
+  /** Where it begins when it was never there before. */
+  readonly startFrom: StartFrom
   /** How many deliveries share a commit at most; default 1,000. */
   readonly together?: number
   /** There are parts only while somebody wants them: they are not made by whoever finds none. */

@@ -1,15 +1,25 @@
 /** The subscription engine of one app: put together here, started by `app.start()`, and loaded only then. */
 import type { Lease, SubscriptionPart } from '../../core/work-store.ts'
 import { type Engine, report } from '../engine.ts'
+import { actKind } from '../process/act-requests.ts'
 import { rebuildSubscriptions } from '../rebuild/rebuild-consumer.ts'
 import { foldsOf, madeBy, tendViews } from '../rebuild/tend-views.ts'
+import { changeOrPause } from './await-handled.ts'
+import { type Control, loadControls, noControl } from './control.ts'
 import { type Calls, subscriptionsOf } from './define.ts'
 import { defineAsyncViews } from './define-async-views.ts'
+import { positionBefore } from './find-position.ts'
+import { type HeldPart, type HeldPartContext, holdPart } from './held-part.ts'
+import { inside } from './inside.ts'
 import { makeLogFeed } from './log-feed.ts'
 import { makeMembership } from './membership.ts'
 import { type PartWorker, startPartWorker, type WorkerContext } from './part-worker.ts'
 import { progressOf } from './progress.ts'
-import { partOf, tellEnd, tellParked } from './signals.ts'
+import { makeRate } from './rate.ts'
+import { rewindFree } from './rewinding.ts'
+import { partOf, tellEnd, tellParked, tellSkip } from './signals.ts'
+import { isIn, slotsOf } from './slots.ts'
+import type { Subscription } from './subscription.ts'
 
 /** The engine, while it runs. */
 export interface Subscriptions {
@@ -20,6 +30,12 @@ export interface Subscriptions {
   /** Settles when everything that this process works on has come to the end of the log, and nothing is due. */
   settle(): Promise<void>
   readonly workers: readonly PartWorker[]
+  /** What this process holds, whether somebody works on it or not. */
+  readonly held: readonly HeldPart[]
+  /** How many events a second this process has handled for a subscription lately. */
+  rateOf(subscription: string): number
+  /** Looks at what is wanted of a subscription. Resolves when that has taken effect in this process. */
+  control(subscription: string): Promise<void>
   /** As of the last look. */
   readonly parts: readonly SubscriptionPart[]
   /** Ends what is under way and lets go of everything; gives up waiting after some time. */
@@ -32,7 +48,10 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   const owner = engine.ids.next()
   const followers = subscriptionsOf(engine, calls)
   const subscriptions = [...followers, ...rebuildSubscriptions(engine, followers, { ended, look: () => membership.look() })]
-  const workers = new Map<string, PartWorker>()
+  const held = new Map<string, HeldPart>()
+  const controls = new Map<string, Control>()
+  const rates = new Map(subscriptions.map(({ id }) => [id, makeRate(clock.now())]))
+  const counted = new WeakMap<PartWorker, number>()
   let parts: readonly SubscriptionPart[] = []
   await defineAsyncViews(engine)
   const tender = tendViews(engine, owner, (subscription) => membership.takeUp(subscription))
@@ -48,19 +67,41 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     checkpointEveryMs: settings.checkpointEveryMs,
     restart: settings.restart,
     tell,
+    tracing: engine.tracing,
     moved(worker) {
       const { subscription, part } = worker.lease
       if (worker.status === 'lost') {
         membership.lost(worker.lease)
         tellEnd(tell, worker, true)
       }
-      if (worker.status === 'failed') tell?.({ signal: 'subscription.failed', ...partOf(worker), error: worker.error })
+      if (worker.status === 'failed') {
+        tell?.({ signal: 'subscription.failed', ...partOf(worker), error: worker.error })
+        follow(held.get(nameOf(worker.lease)))
+      }
+      rates.get(subscription)?.add(worker.handled - (counted.get(worker) ?? 0), clock.now())
+      counted.set(worker, worker.handled)
       if (worker.status === 'lost' || worker.status === 'stopped') progress.forget(subscription, part)
       else progress.set(subscription, part, worker)
     },
     parked: (worker, parked, before) => tellParked(tell, partOf(worker), parked, before),
+    skipped: (worker, delivery, failure) => tellSkip(tell, partOf(worker), delivery, failure),
     handedOn: (subscription) => pokeAll((worker) => worker.subscription === subscription),
     failed: (worker, error) => report(`${worker.subscription.name} failed`, error),
+    inside: (worker, work) => inside(engine, worker, work),
+  }
+  const holding: HeldPartContext = {
+    work: store.work,
+    clock,
+    control: controlOf,
+    start: (subscription, lease) => startPartWorker(context, subscription, lease),
+    changed(part, change) {
+      if ('from' in change) tellRewind(part.subscription, part.lease, change.from, change.to)
+      else tell?.({ signal: `subscription.${change.to}`, ...partOf(part) })
+    },
+    lost(part) {
+      membership.lost(part.lease)
+      tellEnd(tell, part, true)
+    },
   }
   const membership = makeMembership({
     work: store.work,
@@ -70,29 +111,51 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     subscriptions,
     madeBy: () => madeBy(engine),
     leaseMs: settings.leaseMs,
-    startAt: async () => 0,
+    startAt: ({ startFrom }) => positionBefore(store, startFrom),
+    prepare: readControls,
+    beforeDividing: ({ id }, free) =>
+      rewindFree(engine, free, controlOf(id), (lease, from, to) =>
+        tellRewind(
+          subscriptions.find((one) => one.id === id),
+          lease,
+          from,
+          to,
+        ),
+      ),
     acquired(subscription, lease) {
       tell?.({ signal: 'subscription.start', ...partOf({ subscription, lease }), epoch: lease.epoch })
-      workers.set(nameOf(lease), startPartWorker(context, subscription, lease))
+      const part = holdPart(holding, subscription, lease)
+      held.set(nameOf(lease), part)
+      follow(part)
     },
     async given(lease, isLost) {
-      const worker = workers.get(nameOf(lease))
-      workers.delete(nameOf(lease))
-      await worker?.stop()
-      if (worker && worker.status !== 'lost') tellEnd(tell, worker, isLost)
+      const part = held.get(nameOf(lease))
+      held.delete(nameOf(lease))
+      await part?.stop()
+      if (part && part.worker?.status !== 'lost') tellEnd(tell, part, isLost)
     },
     failed: (error) => report('looking after subscriptions failed; it is tried again', error),
     looked(found, living, folds) {
       parts = found
       tender.looked(living, folds)
+      for (const part of held.values()) follow(part)
       pokeAll((worker) => worker.parked.length > 0)
+      if (definitions.processes.length > 0) pokeRequested().catch((error) => report('looking for requested acts failed', error))
     },
   })
   await membership.look()
 
   return {
     get workers() {
-      return [...workers.values()]
+      return workers()
+    },
+    get held() {
+      return [...held.values()]
+    },
+    rateOf: (subscription) => rates.get(subscription)?.perSecond(clock.now()) ?? 0,
+    async control(id) {
+      await readControls()
+      await Promise.all([...held.values()].filter(({ subscription }) => subscription.id === id).map((part) => part.follow()))
     },
     get parts() {
       return parts
@@ -102,12 +165,12 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     async settle() {
       await membership.looked()
       for (let head = await store.head(); ; ) {
-        const isDone = [...workers.values()].every((worker) => !isBusy(worker, head))
+        const isDone = [...held.values()].every(({ isChanging, worker }) => !isChanging && !(worker && isBusy(worker, head)))
         const now = await store.head()
         // What one of them has appended before it was done may be news for those that were looked at before it.
         if (isDone && now === head) return
         head = now
-        if (!isDone) await progress.change(AbortSignal.timeout(20))
+        if (!isDone) await changeOrPause(progress, 20, undefined)
       }
     },
     async stop(timeoutMs) {
@@ -125,16 +188,43 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
 
   /** A part is there no longer: what it was made for is done. */
   function ended(lease: Lease): void {
-    const worker = workers.get(nameOf(lease))
-    if (worker?.lease.epoch !== lease.epoch) return
+    const part = held.get(nameOf(lease))
+    if (part?.lease.epoch !== lease.epoch) return
     membership.lost(lease)
-    workers.delete(nameOf(lease))
-    void worker.stop()
-    tellEnd(tell, worker, false)
+    held.delete(nameOf(lease))
+    void part.stop()
+    tellEnd(tell, part, false)
   }
 
   function pokeAll(concerned: (worker: PartWorker) => boolean): void {
-    for (const worker of workers.values()) if (concerned(worker)) worker.poke()
+    for (const worker of workers()) if (concerned(worker)) worker.poke()
+  }
+
+  function workers(): readonly PartWorker[] {
+    return [...held.values()].flatMap(({ worker }) => worker ?? [])
+  }
+
+  function follow(part: HeldPart | undefined): void {
+    part?.follow().catch((error) => report(`doing what is wanted of ${part.subscription.name} failed; it is tried again`, error))
+  }
+
+  function controlOf(subscription: string): Control {
+    return controls.get(subscription) ?? noControl
+  }
+
+  /** What is read may be older than what is known by now. */
+  async function readControls(): Promise<void> {
+    for (const [id, control] of await loadControls(store.work)) if (control.revision >= controlOf(id).revision) controls.set(id, control)
+  }
+
+  function tellRewind(subscription: Subscription | undefined, lease: Lease, from: number, to: number): void {
+    if (subscription) tell?.({ signal: 'subscription.rewind', ...partOf({ subscription, lease }), from, to })
+  }
+
+  /** Somebody, perhaps in another process, wants something done to an instance. */
+  async function pokeRequested(): Promise<void> {
+    const requests = await store.work.records({ kind: actKind, limit: 1000 })
+    pokeAll(({ subscription, lease }) => requests.some(({ owner, slot }) => owner === subscription.id && isIn(slotsOf(lease.part), slot)))
   }
 
   function isBusy(worker: PartWorker, head: number): boolean {

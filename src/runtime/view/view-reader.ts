@@ -1,6 +1,6 @@
 /** Reading the rows of a view: one by its key, or a sorted page of them. */
 import { type Duration, toCount, toMs } from '../../core/duration.ts'
-import { DefinitionError, ValidationError } from '../../core/errors.ts'
+import { DefinitionError, UnsupportedError, ValidationError } from '../../core/errors.ts'
 import { fromJson } from '../../core/json.ts'
 import type { AnyProjection, IndexType } from '../../core/projection.ts'
 import type { Comparison, Scalar, ViewCursor, ViewDefinition } from '../../core/view-store.ts'
@@ -67,11 +67,13 @@ export function makeViewReader(
           const what = `view ${projection.name} at position ${atLeast}`
           await withPatience((late) => awaitPosition(store, atLeast, late), { timeoutMs, signal: undefined }, what, clock)
         }
-        return store.views.get(tenant, projection.name, key)
+        return projection.readModel ? projection.readModel.get(projection.name, tenant, key) : store.views.get(tenant, projection.name, key)
       })
       return found?.row == null ? undefined : fromJson(found.row)
     },
     async list(options = {}) {
+      if (projection.readModel)
+        throw new UnsupportedError(`View ${projection.name} is kept by a read model: ask that for more than one row.`)
       const { where = {}, orderBy, descending = false, limit = 100, after } = options
       if (toCount(limit, 'limit') > mostRows) throw new ValidationError('list', [`limit is at most ${mostRows}`])
       for (const [field, comparison] of Object.entries(where)) assertComparison(definition, field, comparison as Comparison)

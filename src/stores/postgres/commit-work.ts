@@ -4,14 +4,13 @@
  * The function writes all of it, or nothing and names who cannot be written; the others go on without those. Work with statements of
  * the user's own, or with a switch of views, goes alone, in a transaction of its own.
  */
-import { DacapoError, LeaseLostError, ProjectionFailedError, RecordConflictError } from '../../core/errors.ts'
-import type { ProjectionStatement } from '../../core/sql.ts'
+import { DacapoError, LeaseLostError, RecordConflictError } from '../../core/errors.ts'
 import { keptUnder } from '../../core/view-store.ts'
 import type { Work, WorkResult, WorkStore } from '../../core/work-store.ts'
+import { statementFailure } from '../sql/statement-failure.ts'
 import { commit } from './commit.ts'
 import { isConstraint, isPassing, isRefusal, storeError } from './driver-errors.ts'
-import { firstOf, type PgClient, rowsOf } from './pg.ts'
-import type { Read } from './read-together.ts'
+import { firstOf, type PgClient, rowsOf, type Use } from './pg.ts'
 import { runStatement } from './run-statement.ts'
 import { switchView } from './views.ts'
 
@@ -25,7 +24,7 @@ interface Waiting {
 const most = { works: 1000, writes: 10_000 } as const
 
 /** @param use  lends a connection. */
-export function workCommits(schema: string, use: Read): WorkStore['commit'] {
+export function workCommits(schema: string, use: Use): WorkStore['commit'] {
   const queue: Waiting[] = []
   let flushing = false
 
@@ -162,7 +161,7 @@ async function commitAlone(client: PgClient, schema: string, work: Work): Promis
   } catch (error) {
     await rowsOf(client, 'ROLLBACK').catch(() => {}) // a connection that is gone has rolled back by itself, and is not used again
     if (DacapoError.is(error)) return { kind: 'refused', error }
-    if (isConstraint(error)) return { kind: 'refused', error: failureOf(work.statements?.at(-1), error) } // checked at the end only
+    if (isConstraint(error)) return { kind: 'refused', error: statementFailure(work.statements?.at(-1), error) } // checked at the end only
     throw storeError(error)
   }
 }
@@ -173,10 +172,7 @@ async function runStatements(client: PgClient, { statements = [] }: Work): Promi
       await runStatement(client, statement)
     } catch (error) {
       if (!DacapoError.is(error) && (!isRefusal(error) || isPassing(error))) throw error
-      throw failureOf(statement, error)
+      throw statementFailure(statement, error)
     }
   }
 }
-
-const failureOf = (statement: ProjectionStatement | undefined, error: unknown): ProjectionFailedError =>
-  new ProjectionFailedError(statement?.owner?.projection ?? 'of tables', statement?.owner?.eventType ?? 'an event', error)

@@ -5,12 +5,13 @@
  * only say that all is well.
  */
 
-import { DacapoError, ProjectionFailedError, StoreUnavailableError } from '../../core/errors.ts'
+import { DacapoError, StoreUnavailableError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult } from '../../core/event-store.ts'
 import { type AppendFacts, knownEvents, refusalOf } from '../../core/judge-append.ts'
 import { correlationIdOf } from '../../core/metadata.ts'
 import { type StoredEvent, storedAt } from '../../core/stored-event.ts'
 import { eventColumns, toEvent } from '../sql/event-rows.ts'
+import { statementFailure } from '../sql/statement-failure.ts'
 import { appendBatch } from './append-batch.ts'
 import type { AppendContext } from './append-context.ts'
 import { BatchPlan } from './batch-plan.ts'
@@ -204,8 +205,7 @@ async function runStatements(client: PgClient, { statements = [], events }: Appe
       await runStatement(client, statement)
     } catch (error) {
       if (!DacapoError.is(error) && (!isRefusal(error) || isPassing(error))) throw error
-      const { projection, eventType } = statement.owner ?? { projection: 'with SQL statements', eventType: events[0]?.type ?? 'no event' }
-      throw new ProjectionFailedError(projection, eventType, error)
+      throw statementFailure(statement, error, events[0]?.type)
     }
   }
 }

@@ -9,6 +9,7 @@
  * is given once because it is given under the order lock.
  */
 import type { SchemaStep } from '../../core/store-schema.ts'
+import { lossOf, type Migration } from '../sql/migration.ts'
 import { appendFunctions } from './append-functions.ts'
 import { workSchema } from './work-schema.ts'
 
@@ -17,14 +18,6 @@ export interface SchemaChoice {
   readonly schemaName: string
   /** Of the event table; absent: it is in one piece. */
   readonly partitions?: number | undefined
-}
-
-/** One step: what is made. What it takes to undo that follows from it. */
-export interface Migration {
-  /** From 1, without gaps. */
-  readonly id: number
-  readonly name: string
-  readonly up: string
 }
 
 /** The steps for one schema. */
@@ -80,13 +73,6 @@ COMMIT;
 `,
     }
   })
-}
-
-/** What is gone when a step is taken back. */
-function lossOf(id: number): string {
-  return id === 1
-    ? '-- THIS DESTROYS EVERY EVENT of the store, and with them everything that was made of them. Only a backup brings them back.'
-    : '-- This destroys what its tables hold; the events stay.'
 }
 
 /** Drops what a step creates; partitions, indexes and triggers go with their tables. */

@@ -39,6 +39,9 @@ export interface PgPool {
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 
+/** Lends a connection for a piece of work. */
+export type Use = <T>(work: (client: PgClient) => Promise<T>) => Promise<T>
+
 /** A row, column by column. */
 export type Row = readonly unknown[]
 

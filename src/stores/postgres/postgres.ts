@@ -12,11 +12,11 @@ import { forgetSome, remembered } from './idempotency.ts'
 import { migrate } from './migrate.ts'
 import { notifications } from './notify.ts'
 import { assertConnections, type PostgresOptions, settingsOf } from './options.ts'
-import { type PgClient, type PgPool, rowsOf } from './pg.ts'
+import { type PgClient, type PgPool, rowsOf, type Use } from './pg.ts'
 import { preparedStatements } from './prepared.ts'
 import { headOf, readAll, readStream } from './read.ts'
 import type { ReadContext } from './read-context.ts'
-import { type Read, readTogether } from './read-together.ts'
+import { readTogether } from './read-together.ts'
 import { snapshotStore } from './snapshots.ts'
 import { listStreams, streamInfo } from './streams.ts'
 import { storeTransaction } from './transaction.ts'
@@ -54,7 +54,7 @@ export function postgres(source: string | PgPool, options: PostgresOptions = {})
   const now = () => clock.now()
   const connections = makeConnections(source, settings.maxConnections, async (client) => void (await migrate(client, settings)))
   const { use } = connections
-  const read: Read = async (work) => {
+  const read: Use = async (work) => {
     try {
       return await use(work)
     } catch (error) {

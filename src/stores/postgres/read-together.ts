@@ -2,10 +2,7 @@
 import type { StoredSnapshot } from '../../core/snapshot-store.ts'
 import { columnsInStream } from '../sql/event-rows.ts'
 import { gather } from './gather.ts'
-import { type PgClient, type Row, rowsOf } from './pg.ts'
-
-/** Does a read, on whichever connection. */
-export type Read = <T>(work: (client: PgClient) => Promise<T>) => Promise<T>
+import { type Row, rowsOf, type Use } from './pg.ts'
 
 /** A part of a stream, forwards. */
 export interface StreamQuestion {
@@ -26,10 +23,14 @@ export interface SnapshotQuestion {
 
 /** Reads that share statements with whoever reads at the same time. */
 export interface ReadTogether {
-  /** Fewer rows than were asked for mean nothing: one who asks with many others gets the first of them only. */
+  /** Rows in the order of their versions. `isCut`: there may be more, although they are fewer than were asked for. */
   rows(question: StreamQuestion): Promise<{ readonly rows: readonly Row[]; readonly isCut: boolean }>
   latest(question: SnapshotQuestion): Promise<StoredSnapshot | undefined>
 }
+
+/** A page of one stream: tenant, stream, after, to, size. */
+export const streamPage = (schema: string, order: 'ASC' | 'DESC' = 'ASC'): string => `SELECT ${columnsInStream} FROM ${schema}.events e
+  WHERE tenant = $1 AND stream = $2 AND version > $3 AND version <= $4 ORDER BY version ${order} LIMIT $5`
 
 /** How many ask together, and how many rows each of them gets then. */
 const most = 64
@@ -38,9 +39,8 @@ const rowsEach = 200
 /**
  * Not prepared: the server would keep the plan of a table that was still empty.
  */
-export function readTogether(schema: string, read: Read): ReadTogether {
-  const alone = `SELECT ${columnsInStream} FROM ${schema}.events e
-    WHERE tenant = $1 AND stream = $2 AND version > $3 AND version <= $4 ORDER BY version LIMIT $5`
+export function readTogether(schema: string, read: Use): ReadTogether {
+  const alone = streamPage(schema)
   const together = `SELECT r.n, e.* FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) WITH ORDINALITY AS r(tenant, stream, after, upto, size, n)
     CROSS JOIN LATERAL (
       SELECT ${columnsInStream} FROM ${schema}.events e

@@ -1,12 +1,13 @@
 /** Reads in pages. Each page is one statement; what is asked for next starts behind it. */
 import type { ReadAllOptions, ReadStreamOptions } from '../../core/event-store.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
-import { columnsInStream, toEvent } from '../sql/event-rows.ts'
+import { toEvent } from '../sql/event-rows.ts'
 import { logSource } from '../sql/log-source.ts'
 import { dialectOf } from './dialect.ts'
 import { firstOf, rowsOf } from './pg.ts'
 import { inReadCommitted, isOtherLevel } from './read-committed.ts'
 import type { ReadContext } from './read-context.ts'
+import { streamPage } from './read-together.ts'
 import { select } from './sql-text.ts'
 
 const defaultPageSize = 1000
@@ -22,8 +23,7 @@ export async function* readStream(
 ): AsyncGenerator<readonly StoredEvent[]> {
   const { schema, read, together, inTransaction = false } = context
   const { tenant = '', backwards = false, pageSize = defaultPageSize } = options
-  const text = `SELECT ${columnsInStream} FROM ${schema}.events e
-    WHERE tenant = $1 AND stream = $2 AND version > $3 AND version <= $4 ORDER BY version ${backwards ? 'DESC' : 'ASC'} LIMIT $5`
+  const text = streamPage(schema, backwards ? 'DESC' : 'ASC')
   let after = options.after ?? 0
   let to = options.to ?? Number.MAX_SAFE_INTEGER
   let left = options.limit ?? Number.POSITIVE_INFINITY

@@ -1,10 +1,10 @@
 /** Snapshots in PostgreSQL. */
 import type { SnapshotStore, StoredSnapshot } from '../../core/snapshot-store.ts'
-import { firstOf, type PgClient, type Row, rowsOf } from './pg.ts'
-import type { Read, ReadTogether } from './read-together.ts'
+import { firstOf, type PgClient, type Row, rowsOf, type Use } from './pg.ts'
+import type { ReadTogether } from './read-together.ts'
 
 /** The snapshots of a store. */
-export function snapshotStore(schema: string, use: Read, together: ReadTogether): SnapshotStore {
+export function snapshotStore(schema: string, use: Use, together: ReadTogether): SnapshotStore {
   const select = `SELECT version, fingerprint, body, taken_at FROM ${schema}.snapshots`
   return {
     latest: (tenant, stream, fingerprint, to = Number.MAX_SAFE_INTEGER) => together.latest({ tenant, stream, fingerprint, to }),

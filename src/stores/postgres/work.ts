@@ -5,12 +5,11 @@ import { scanRows } from '../sql/scan-rows.ts'
 import { partColumns, recordColumns, recordsStatement, toOwner, toPart, toRecord } from '../sql/work-rows.ts'
 import { workCommits } from './commit-work.ts'
 import { dialectOf } from './dialect.ts'
-import { firstOf, type PgClient, rowsOf } from './pg.ts'
-import type { Read } from './read-together.ts'
+import { firstOf, type PgClient, rowsOf, type Use } from './pg.ts'
 import { select } from './sql-text.ts'
 
 /** The work of a store. @param use  lends a connection. */
-export function workStore(schema: string, use: Read): WorkStore {
+export function workStore(schema: string, use: Use): WorkStore {
   return {
     beat: (owner, about) =>
       use(async (client) => (await rowsOf(client, `SELECT * FROM ${schema}.beat($1, $2)`, [owner, about])).map(toOwner)),

@@ -1,9 +1,10 @@
 /** Accepts or refuses one request inside an open transaction, in the order of checks that the port names. */
-import { DacapoError, ProjectionFailedError, StoreUnavailableError } from '../../core/errors.ts'
+import { DacapoError, StoreUnavailableError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult, IdempotencyEntry, RememberedOutcome } from '../../core/event-store.ts'
 import { type AppendFacts, knownEvents, refusalOf, timeOf } from '../../core/judge-append.ts'
 import type { StoredEvent } from '../../core/stored-event.ts'
 import { eventColumns, toEvent } from '../sql/event-rows.ts'
+import { statementFailure } from '../sql/statement-failure.ts'
 import type { Batch } from './batch.ts'
 import { isConstraint, isFatal } from './driver-errors.ts'
 import type { Handle } from './handle.ts'
@@ -49,8 +50,7 @@ export function accept(batch: Batch, request: AppendRequest): AppendResult {
       runStatement(batch.handle, statement)
     } catch (error) {
       if (isFatal(error)) throw error
-      const { projection, eventType } = statement.owner ?? { projection: 'with SQL statements', eventType: events[0]?.type ?? 'no event' }
-      throw new ProjectionFailedError(projection, eventType, error)
+      throw statementFailure(statement, error, events[0]?.type)
     }
   }
   return { kind: 'appended', version: before + events.length, events: stored }

@@ -6,14 +6,7 @@
  * the log in bounded pieces; one by tag has its own table, which costs only those events that have tags.
  */
 import type { SchemaStep } from '../../core/store-schema.ts'
-
-/** One step: what is made. What it takes to undo that follows from it. */
-export interface Migration {
-  /** From 1, without gaps. */
-  readonly id: number
-  readonly name: string
-  readonly up: string
-}
+import { lossOf, type Migration } from '../sql/migration.ts'
 
 export const migrations: readonly Migration[] = [
   {
@@ -175,13 +168,6 @@ COMMIT;
 `,
   }
 })
-
-/** What is gone when a step is taken back. */
-function lossOf(id: number): string {
-  return id === 1
-    ? '-- THIS DESTROYS EVERY EVENT of the store, and with them everything that was made of them. Only a backup brings them back.'
-    : '-- This destroys what its tables hold; the events stay.'
-}
 
 /** Drops what a step creates; indexes and triggers go with their tables. */
 function undoOf(up: string): string {

@@ -1,8 +1,9 @@
 /** Work in SQLite: who does it, how far it is, and its records. */
-import { DacapoError, LeaseLostError, ProjectionFailedError, RecordConflictError } from '../../core/errors.ts'
+import { DacapoError, LeaseLostError, RecordConflictError } from '../../core/errors.ts'
 import { keptUnder } from '../../core/view-store.ts'
 import type { Lease, RecordName, ScannedRows, ScanRows, SubscriptionPart, Work, WorkResult, WorkStore } from '../../core/work-store.ts'
 import { scanRows } from '../sql/scan-rows.ts'
+import { statementFailure } from '../sql/statement-failure.ts'
 import { ownerColumns, partColumns, recordColumns, recordsStatement, toOwner, toPart, toRecord } from '../sql/work-rows.ts'
 import { dialect } from './dialect.ts'
 import { isFatal } from './driver-errors.ts'
@@ -141,7 +142,7 @@ function write(handle: Handle, { steps = [], records = [], rows = [], switches =
       runStatement(handle, statement)
     } catch (error) {
       if (isFatal(error)) throw error
-      throw new ProjectionFailedError(statement.owner?.projection ?? 'of tables', statement.owner?.eventType ?? 'an event', error)
+      throw statementFailure(statement, error)
     }
   }
   return { kind: 'done' }

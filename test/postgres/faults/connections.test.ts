@@ -125,8 +125,17 @@ for (const server of await postgresServers()) {
       const stored = new Set((await storedLog(url, schema)).map(({ id }) => id))
       for (const id of acknowledged) assert.ok(stored.has(id))
 
-      // And when nobody is in the way, everything gets done.
-      for (const request of requests) assert.notEqual((await store.append([request]))[0]!.kind, 'refused')
+      // And when nobody is in the way, everything gets done; a slow machine may need more than one attempt to be in time.
+      for (const request of requests) {
+        for (let attempt = 1; ; attempt++) {
+          try {
+            assert.notEqual((await store.append([request]))[0]!.kind, 'refused')
+            break
+          } catch (error) {
+            if (!isRetryable(error) || attempt === 10) throw error
+          }
+        }
+      }
       await store.head()
       const log = await storedLog(url, schema)
       assertSound(log)

@@ -23,7 +23,7 @@ export type Followed = ReturnType<typeof openFollowed>
 export function onDeposits(
   name: string,
   handle: (amount: number, event: RecordedEvent, context: HandlerContext) => unknown,
-  more: Partial<Pick<AnyEventHandler, 'retry' | 'partitions'>> = {},
+  more: Partial<Pick<AnyEventHandler, 'retry' | 'partitions' | 'startFrom'>> = {},
 ) {
   return eventHandler(name, {
     events: [MoneyDeposited],
@@ -34,7 +34,7 @@ export function onDeposits(
 }
 
 /** A handler that remembers the amounts of deposits. */
-export function noting(name = 'noting', more: Partial<Pick<AnyEventHandler, 'retry' | 'partitions'>> = {}) {
+export function noting(name = 'noting', more: Partial<Pick<AnyEventHandler, 'retry' | 'partitions' | 'startFrom'>> = {}) {
   const amounts: number[] = []
   return { amounts, handler: onDeposits(name, (amount) => amounts.push(amount), more) }
 }
@@ -59,6 +59,14 @@ export async function openWithDeposits(app: Followed, accountId: string, ...amou
 
 export async function payIn(app: Followed, accountId: string, ...amounts: readonly number[]): Promise<void> {
   for (const amount of amounts) await app.execute(deposit({ accountId, amount }), { actor: ann })
+}
+
+/** Time passes, as far as several leases reach, with everybody doing what he has to do meanwhile. */
+export async function leasesPass({ clock }: Given, apps: readonly Followed[], leases = 3): Promise<void> {
+  for (let third = 0; third < leases * 3; third++) {
+    await clock.advance({ milliseconds: 3400 })
+    for (const app of apps) await app.settle()
+  }
 }
 
 /** Deposits of 1, 2, 3 … that are in the log at once, in the streams of some accounts in turn. */

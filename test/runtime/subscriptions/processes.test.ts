@@ -1,109 +1,12 @@
 /** Process managers: what an event leads to happens once, in order, and can be taken back. */
 import assert from 'node:assert/strict'
-import { z } from 'zod'
 import { StoreUnavailableError } from '../../../src/core/errors.ts'
-import { aggregate, command, event, processManager, reject } from '../../../src/index.ts'
 import { testApp } from '../../../src/testing/index.ts'
-import { moment } from '../in-front-of.ts'
+import { inFrontOf, moment } from '../in-front-of.ts'
 import { type Given, onEveryStore } from '../on-every-store.ts'
+import { quietly } from '../quietly.ts'
+import { type Agency, agency, ann, ask, instanceOf, logOf, note, openAgency } from './agency.ts'
 import { workInFrontOf } from './follow.ts'
-
-const ann = { id: 'ann', roles: [] }
-const Asked = event('Asked', z.object({ trip: z.string(), wants: z.array(z.string()), how: z.string().optional() }))
-const Booked = event('Booked', z.object({ trip: z.string(), what: z.string() }))
-const Cancelled = event('Cancelled', z.object({ trip: z.string(), what: z.string() }))
-const Noted = event('Noted', z.object({ trip: z.string(), what: z.string() }))
-
-const Trip = aggregate('trip', {
-  events: [Asked, Booked, Cancelled, Noted],
-  initial: () => ({ events: 0 }),
-  evolve: {
-    Asked: (state) => ({ events: state.events + 1 }),
-    Booked: (state) => ({ events: state.events + 1 }),
-    Cancelled: (state) => ({ events: state.events + 1 }),
-    Noted: (state) => ({ events: state.events + 1 }),
-  },
-})
-
-const id = ({ trip }: { readonly trip: string }) => trip
-const one = z.object({ trip: z.string(), what: z.string() })
-const ask = command(Trip, 'Ask', {
-  input: z.object({ trip: z.string(), wants: z.array(z.string()), how: z.string().optional() }),
-  id,
-  decide: ({ input }) => Asked(input),
-})
-const note = command(Trip, 'Note', { input: one, id, decide: ({ input }) => Noted(input) })
-
-/** Bookings, some of which are refused, and a process that books whatever is wanted, and takes it back when one is refused. */
-function agency() {
-  const refused = new Set<string>()
-  const book = command(Trip, 'Book', {
-    input: one,
-    id,
-    decide: ({ input }) => (refused.has(`book ${input.what}`) ? reject('SoldOut') : Booked(input)),
-  })
-  const cancel = command(Trip, 'Cancel', {
-    input: one,
-    id,
-    decide: ({ input }) => (refused.has(`cancel ${input.what}`) ? reject('TooLate') : Cancelled(input)),
-  })
-  const fired: string[] = []
-  const booking = processManager('booking', {
-    events: [Asked, Booked, Noted],
-    commands: [book, cancel, note],
-    correlate: (given) => {
-      if (given.type === 'Asked' && given.data.how === 'strictly') return { start: given.data.trip }
-      if (given.type === 'Noted' && given.data.what === 'go on') return { continue: given.data.trip }
-      if (given.type === 'Noted' && given.data.what === 'stop') return { stop: given.data.trip }
-      if (given.type === 'Noted' && given.data.what === 'nothing') return undefined
-      return given.data.trip
-    },
-    initial: () => ({ trip: '', booked: 0, notes: 0 }),
-    evolve: {
-      Asked: (state, { data }) => ({ ...state, trip: data.trip }),
-      Booked: (state) => ({ ...state, booked: state.booked + 1 }),
-      Noted: (state) => ({ ...state, notes: state.notes + 1 }),
-    },
-    on: {
-      Asked: ({ event: { data }, send, timeout }) => [
-        timeout('patience', { minutes: 1 }),
-        ...data.wants.map((what) => send(book({ trip: data.trip, what }), { undo: cancel({ trip: data.trip, what }) })),
-      ],
-      Noted: ({ event: { data }, state, send, timeout, cancel: cancelTimer, compensate, complete }) => {
-        if (data.what === 'later') return timeout('patience', { minutes: 5 })
-        if (data.what === 'never mind') return cancelTimer('patience')
-        if (data.what === 'more') return send(book({ trip: state.trip, what: 'hotel' }))
-        if (data.what === 'undo') return compensate()
-        if (data.what === 'end') return [send(note({ trip: state.trip, what: 'nothing' })), complete()]
-        return undefined
-      },
-    },
-    rejected: { Book: ({ compensate }) => compensate() },
-    timeouts: {
-      patience: ({ state }) => void fired.push(`${state.trip} ${state.notes + state.booked}`) as undefined,
-    },
-  })
-  return { refused, fired, book, cancel, booking }
-}
-
-type Agency = ReturnType<typeof agency>
-
-function openAgency({ store, clock, tend }: Given, { book, cancel, booking }: Agency, more: object = {}) {
-  return tend(testApp({ store, clock, commands: [ask, note, book, cancel], processes: [booking], ...more }))
-}
-
-type Open = ReturnType<typeof openAgency>
-
-async function logOf(app: Pick<Open, 'events'>): Promise<readonly string[]> {
-  const found: string[] = []
-  for await (const { type, data } of app.events()) found.push(`${type} ${(data as { what?: string }).what ?? ''}`.trim())
-  return found
-}
-
-const instanceOf = async ({ store }: Given, key: string, tenant = '') => {
-  const record = await store.work.record({ kind: 'process', owner: 'process:booking', tenant, key })
-  return record && JSON.parse(record.body)
-}
 
 onEveryStore('commands are sent in their order, and each is accepted before the next', async (given) => {
   const app = openAgency(given, agency())
@@ -230,13 +133,18 @@ onEveryStore(
   },
 )
 
-onEveryStore('a timer waits for everything that had happened when it was due', async (given) => {
-  const parts = agency()
+/** A trip whose timer is set, and then an app that executes commands while nobody follows the log. */
+async function whileNobodyFollows(given: Given, parts: Agency) {
   const first = openAgency(given, parts)
   await first.execute(ask({ trip: 't', wants: [] }), { actor: ann })
   await first.settle()
   await first.stop({ keepStore: true })
-  const idle = given.tend(testApp({ store: given.store, clock: given.clock, commands: [ask, note] }))
+  return given.tend(testApp({ store: given.store, clock: given.clock, commands: [ask, note] }))
+}
+
+onEveryStore('a timer waits for everything that had happened when it was due', async (given) => {
+  const parts = agency()
+  const idle = await whileNobodyFollows(given, parts)
   for (let n = 0; n < 20; n++) await idle.execute(note({ trip: 't', what: 'by the way' }), { actor: ann })
   await given.clock.advance({ minutes: 2 })
   await openAgency(given, parts).settle()
@@ -245,11 +153,7 @@ onEveryStore('a timer waits for everything that had happened when it was due', a
 
 onEveryStore('a timer waits for what its instance has done because of what had happened when it was due', async (given) => {
   const parts = agency()
-  const first = openAgency(given, parts)
-  await first.execute(ask({ trip: 't', wants: [] }), { actor: ann })
-  await first.settle()
-  await first.stop({ keepStore: true })
-  const idle = given.tend(testApp({ store: given.store, clock: given.clock, commands: [ask, note] }))
+  const idle = await whileNobodyFollows(given, parts)
   await idle.execute(note({ trip: 't', what: 'more' }), { actor: ann })
   await given.clock.advance({ minutes: 2 })
   const second = openAgency(given, parts)
@@ -354,4 +258,38 @@ onEveryStore('instances of one name in two tenants know nothing of each other', 
   await app.settle()
   assert.deepEqual([(await instanceOf(given, 't')).state.booked, (await instanceOf(given, 't', 'acme')).state.booked], [1, 1])
   assert.deepEqual(await logOf(acme), ['Asked', 'Booked hotel', 'Cancelled hotel'])
+})
+
+onEveryStore('a command is not executed again, however long it takes until somebody is there to hear what came of it', async (given) => {
+  const parts = agency()
+  const failed = moment()
+  let isBooked = false
+  const store = workInFrontOf(
+    inFrontOf(given.store, {
+      async append(requests) {
+        const results = await given.store.append(requests)
+        isBooked ||= requests.some(({ events }) => events.some(({ type }) => type === 'Booked'))
+        return results
+      },
+    }),
+    {
+      async commit(works) {
+        if (!isBooked) return given.store.work.commit(works)
+        failed.resolve()
+        throw new StoreUnavailableError('test', 'gone after the booking')
+      },
+    },
+  )
+  await quietly(async () => {
+    const first = openAgency({ ...given, store }, parts)
+    await first.start()
+    await first.execute(ask({ trip: 't', wants: ['hotel'] }), { actor: ann })
+    await failed.promise
+    await first.stop({ keepStore: true })
+  })
+  await given.clock.advance({ days: 100 })
+  await given.store.forgetExpired(given.clock.now())
+  const second = openAgency(given, parts)
+  await second.settle()
+  assert.deepEqual(await logOf(second), ['Asked', 'Booked hotel'])
 })

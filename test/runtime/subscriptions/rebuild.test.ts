@@ -251,3 +251,51 @@ onEveryStore('what was transactional does not go on as async: its rows would be 
   await openWithDeposits(first, 'a', 1)
   await assert.rejects(openFollowed(given, { projections: [kept('async')] }).start(), { code: 'ES_DEFINITION', message: /another name/ })
 })
+
+onEveryStore('a rebuild that gives up is told with the reason, leaves nothing behind, and can be begun again', async (given) => {
+  const bad = { isBad: false }
+  const strict = projection('strict', {
+    events: [MoneyDeposited],
+    consistency: 'async',
+    key: ({ subject }) => subject,
+    initial: () => ({ count: 0 }),
+    evolve: {
+      MoneyDeposited: ({ count }) => {
+        if (bad.isBad) throw new Error('not today')
+        return { count: count + 1 }
+      },
+    },
+  })
+  const retry = { attempts: 2, whenExhausted: 'stop' as const }
+  const app = openFollowed(given, { projections: [strict], defaults: { handlers: { retry } } })
+  await openWithDeposits(app, 'a', 1, 2)
+  await app.settle()
+  bad.isBad = true
+  await assert.rejects(app.subscriptions.rebuild('strict'), { code: 'ES_REBUILD_ENDED', message: /not today/ })
+  bad.isBad = false
+  assert.deepEqual(await app.view(strict as never).get('a'), { count: 2 })
+  assert.equal((await app.subscriptions.rebuild('strict')).events, 2)
+  assert.deepEqual(
+    (await given.store.work.records({ kind: 'control' })).filter(({ owner }) => owner.startsWith('rebuild:')),
+    [],
+  )
+})
+
+onEveryStore('a view that has begun in the middle of the log is rebuilt from there', async (given) => {
+  const late = projection('late', {
+    events: [MoneyDeposited],
+    consistency: 'async',
+    startFrom: 'now',
+    key: ({ subject }) => subject,
+    initial: () => ({ count: 0 }),
+    evolve: { MoneyDeposited: ({ count }) => ({ count: count + 1 }) },
+  })
+  await appendDeposits(given.store, 10)
+  const app = openFollowed(given, { projections: [late] })
+  await app.start()
+  await appendDeposits(given.store, 5)
+  await app.settle()
+  assert.deepEqual((await app.subscriptions.compare('late')).differences, [])
+  assert.equal((await app.subscriptions.rebuild(late)).events, 5)
+  assert.deepEqual(await app.view(late as never).get('a'), { count: 5 })
+})

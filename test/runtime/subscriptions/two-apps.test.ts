@@ -4,18 +4,10 @@ import type { EventStore } from '../../../src/core/event-store.ts'
 import { projection } from '../../../src/index.ts'
 import { MoneyDeposited } from '../../domain/bank.ts'
 import { moment, turns } from '../in-front-of.ts'
-import { type Given, onEveryStore } from '../on-every-store.ts'
-import { appendDeposits, type Followed, noting, onDeposits, openFollowed, openWithDeposits, range, sums, workInFrontOf } from './follow.ts'
+import { onEveryStore } from '../on-every-store.ts'
+import { appendDeposits, leasesPass, noting, onDeposits, openFollowed, openWithDeposits, range, sums, workInFrontOf } from './follow.ts'
 
 const accounts = range(1, 12).map((n) => `n${n}`)
-
-/** Time passes, as far as several leases reach, with everybody doing what he has to do meanwhile. */
-async function leasesPass({ clock }: Given, apps: readonly Followed[], leases = 3): Promise<void> {
-  for (let third = 0; third < leases * 3; third++) {
-    await clock.advance({ milliseconds: 3400 })
-    for (const app of apps) await app.settle()
-  }
-}
 
 const note = (seen: Record<string, number[]>, subject: string, amount: number) => {
   seen[subject] = [...(seen[subject] ?? []), amount]
@@ -138,14 +130,21 @@ onEveryStore('an app whose handler hangs keeps its other parts, and shows that i
     await opened.promise
   })
   const { amounts, handler } = noting()
-  let beats = 0
-  const counting = workInFrontOf(given.store, {
-    async beat(...asked) {
-      const owners = await given.store.work.beat(...asked)
-      beats++
-      return owners
-    },
-  })
+  let [beats, underWay] = [0, 0]
+  const { work } = given.store
+  const watched =
+    (call: keyof EventStore['work']) =>
+    async (...asked: never[]) => {
+      underWay++
+      try {
+        return await (work[call] as (...asked: never[]) => Promise<unknown>)(...asked)
+      } finally {
+        underWay--
+        if (call === 'beat') beats++
+      }
+    }
+  const looks = ['beat', 'leave', 'parts', 'acquire', 'release', 'records', 'record'] as const
+  const counting = workInFrontOf(given.store, Object.fromEntries(looks.map((call) => [call, watched(call)])))
   const busy = openFollowed(given, { store: counting, handlers: [hanging, handler] })
   await busy.start()
   const [holder] = await ownersOf(given.store)
@@ -154,8 +153,8 @@ onEveryStore('an app whose handler hangs keeps its other parts, and shows that i
   const other = openFollowed(given, { handlers: [hanging, handler] })
   await other.start()
   for (let third = 0; third < 12; third++) {
-    // Little by little: how long a look takes is not on the clock.
-    for (const before = beats; beats === before; await turns(5)) await given.clock.advance({ milliseconds: 100 })
+    // Little by little, and not while he looks: how long that takes is not on the clock.
+    for (const before = beats; beats === before; await turns(20)) if (underWay === 0) await given.clock.advance({ milliseconds: 100 })
   }
   assert.equal((await given.store.work.parts('handler:hanging'))[0]?.owner, holder)
   opened.resolve()

@@ -1,5 +1,5 @@
 /**
- * Holds all parts of a subscription, for a moment: whoever works on them can commit nothing more, and nobody else takes them.
+ * Seizes all parts of a subscription, for a moment: whoever works on them can commit nothing more, and nobody else takes them.
  *
  * They are held by an owner of their own, whom no share of any work belongs to. So the others leave him alone as long as he lives; and
  * when this process dies, he shows no more signs of life, and the parts are free again after a lease.
@@ -9,7 +9,7 @@ import type { SubscriptionPart, WorkStore } from '../../core/work-store.ts'
 import type { PartState } from '../subscription/membership.ts'
 import { leaseOf } from './rebuild-job.ts'
 
-export interface HeldParts {
+export interface SeizedParts {
   readonly parts: readonly SubscriptionPart[]
   /** The highest position that anything of them has reached. */
   readonly position: number
@@ -17,7 +17,7 @@ export interface HeldParts {
 }
 
 /** @returns `undefined` when not all of them were to be had: somebody has just taken one over, or there are none yet. */
-export async function holdParts(work: WorkStore, subscription: string, owner: string): Promise<HeldParts | undefined> {
+export async function seizeParts(work: WorkStore, subscription: string, owner: string): Promise<SeizedParts | undefined> {
   await work.beat(owner, JSON.stringify({ subscriptions: [] }))
   const letGo = () => work.leave(owner)
   try {

@@ -1,0 +1,120 @@
+/**
+ * Fires timers that are due.
+ *
+ * Invariant: a timer fires only when everything that had happened when it was due has been dealt with, and everything that its instance
+ * has done.
+ */
+import type { Clock } from '../../core/clock.ts'
+import { effects } from '../../core/effect.ts'
+import { DefinitionError } from '../../core/errors.ts'
+import type { EventStore } from '../../core/event-store.ts'
+import { fromJson } from '../../core/json.ts'
+import type { AnyProcessManager } from '../../core/process-manager.ts'
+import type { RecordWrite, WorkRecord } from '../../core/work-store.ts'
+import type { Engine } from '../engine.ts'
+import type { ConsumerContext, Persistence } from '../subscription/subscription.ts'
+import { hasWork, noTimers, noted, react, without } from './instance.ts'
+import { idOf, type Known, type KnownInstances } from './known-instances.ts'
+import { type TimerBody, type TimerRecords, timerBody } from './timer-records.ts'
+import { reacting } from './trace-reaction.ts'
+
+/** What firing needs of its app. */
+export interface TimerPorts {
+  readonly store: EventStore
+  readonly clock: Clock
+  readonly persistence: Persistence
+  readonly tracing: Engine['tracing']
+}
+
+/** Fires timers. */
+export interface TimerFiring {
+  /** @param seen  everything in the log up to here is done. @param isParked  whether events of a key wait. */
+  fireDue(seen: number, isParked: (tenant: string, key: string) => boolean): Promise<void>
+  forget(): void
+}
+
+export function makeTimerFiring(
+  process: AnyProcessManager,
+  { store, clock, persistence, tracing }: TimerPorts,
+  timers: TimerRecords,
+  instances: KnownInstances,
+  commit: ConsumerContext['commit'],
+  runQueues: (all: readonly Known[]) => Promise<void>,
+): TimerFiring {
+  /** Timers that are due, with what the head was when that was noticed; those that cannot fire yet are looked at after each step. */
+  let waiting = new Map<string, number>()
+
+  /** Returns when it is to be tried again, if it has failed. */
+  async function fire(record: WorkRecord, before: Known): Promise<number | undefined> {
+    const { name, attempts } = fromJson(record.body) as TimerBody
+    const now = clock.now()
+    const { instance } = before
+    const gone = { ...record, body: null, expectedRevision: record.revision }
+    if (!instance || instance.status === 'completed') {
+      await commit({ records: [gone] })
+      return undefined
+    }
+    const fired = noted({ ...instance, timers: without(instance.timers, name) }, { at: now, what: 'timer fired', name })
+    let reacted: readonly [RecordWrite[], Known]
+    let isSetAgain: boolean
+    try {
+      const answer = process.timeouts[name]
+      if (!answer) throw new DefinitionError(`Process manager ${process.name} has no timeouts.${name} any more.`)
+      const about = { process: process.name, tenant: record.tenant, instance: before.key, to: { timer: name } }
+      const result = reacting(tracing, about, instance, () =>
+        react(process.name, fired, answer({ ...effects, state: instance.state }), now),
+      )
+      reacted = instances.written(before, result.instance, hasWork(result.instance) ? now : null, result.timers)
+      isSetAgain = result.timers.set.some((one) => one.name === name)
+    } catch (error) {
+      const tried = attempts + 1
+      const isDead = tried >= persistence.attempts
+      const dueAt = isDead ? null : Math.ceil(now + persistence.pauseMs(tried + 1))
+      const reason = error instanceof Error ? error.message : String(error)
+      const failed = noted(instance, { at: now, what: isDead ? 'stuck' : 'failed', name, reason })
+      const [records, after] = instances.written(before, { ...failed, ...(isDead ? { status: 'stuck' } : {}) }, before.dueAt, noTimers)
+      const body = timerBody({ name, instance: before.key, attempts: tried })
+      await commit({ records: [...records, { ...record, dueAt, body, expectedRevision: record.revision }] })
+      instances.remember(after)
+      return dueAt ?? undefined
+    }
+    const [records, after] = reacted
+    // A timer that its own reaction sets again is written by that.
+    await commit({ records: isSetAgain ? records : [...records, gone] })
+    instances.remember(after)
+    await runQueues([after])
+    return undefined
+  }
+
+  return {
+    async fireDue(seen, isParked) {
+      const now = clock.now()
+      if (waiting.size === 0 && (timers.nextAt === undefined || timers.nextAt > now)) return
+      const still = new Map<string, number>()
+      const again: number[] = []
+      let head: number | undefined
+      for (const record of await timers.due(now)) {
+        const id = `${idOf(record.tenant, record.key)} ${record.revision}`
+        head ??= await store.head()
+        const mustSee = waiting.get(id) ?? head
+        const { instance: key } = fromJson(record.body) as TimerBody
+        const before = await instances.read(record.tenant, key)
+        // Whatever it waits for here is the work of this part, and followed by another look.
+        const isBehind = seen < Math.max(mustSee, before.instance?.reached ?? 0)
+        const mustWait = isBehind || isParked(record.tenant, key) || hasWork(before.instance) || before.instance?.status === 'stuck'
+        if (mustWait) {
+          still.set(id, mustSee)
+          continue
+        }
+        const at = await fire(record, before)
+        if (at !== undefined) again.push(at)
+      }
+      waiting = still
+      await timers.lookAhead(now)
+      for (const at of again) timers.setAt(at)
+    },
+    forget() {
+      waiting = new Map()
+    },
+  }
+}
