@@ -30,6 +30,7 @@ export const errorCodes = {
   ES_SQL: 'a statement of your own failed',
   ES_LEASE_LOST: 'somebody else has taken this part of a subscription over',
   ES_RECORD_CONFLICT: 'a record was changed by somebody else',
+  ES_REBUILD_ENDED: 'a rebuild has failed, was cancelled, or another one has taken its place',
   ES_NOT_FOUND: 'there is no instance, or no schedule, with this id',
   ES_WRONG_STATUS: 'an instance, or a schedule, is in a status in which that cannot be done',
   ES_DEAD_LETTERED: 'what is waited for has failed, and waits in the dead letters',
@@ -347,6 +348,18 @@ export class LeaseLostError extends DacapoError {
 export class RecordConflictError extends DacapoError {
   constructor(kind: string, key: string) {
     super('ES_RECORD_CONFLICT', `The ${kind} ${JSON.stringify(key)} was changed by somebody else: read it again.`, { retryable: true })
+  }
+}
+
+/** The rebuild that was waited for will not come to its end: it has failed, or somebody has cancelled it, or has begun another one. The view is as it was. */
+export class RebuildEndedError extends DacapoError {
+  readonly projection: string
+
+  /** @param reason  why it has failed. */
+  constructor(projection: string, reason?: string) {
+    const what = reason === undefined ? 'was cancelled, or another build of the app has begun its own.' : `has failed: ${textOf(reason)}`
+    super('ES_REBUILD_ENDED', `The rebuild of ${projection} ${what}`)
+    this.projection = projection
   }
 }
 

@@ -22,7 +22,8 @@ interface OfCommand {
 
 /** Which part of a subscription a signal is about. */
 interface OfPart {
-  readonly kind: 'projection' | 'handler' | 'process'
+  /** `rebuild`: the rows of a projection are built anew. */
+  readonly kind: 'projection' | 'handler' | 'process' | 'rebuild'
   /** Of the projection, handler or process. */
   readonly name: string
   readonly part: string
@@ -56,6 +57,13 @@ interface OfFailure {
   /** How often it was tried. */
   readonly attempts: number
   readonly error: KeptError
+}
+
+/** A view that is built anew. */
+interface OfRebuild {
+  readonly projection: string
+  /** Only to compare its rows with the stored ones. */
+  readonly comparison: boolean
 }
 
 interface KeptError {
@@ -177,6 +185,22 @@ export interface Signals {
     readonly attempt: number
     readonly error: unknown
   }
+  'projection.changed': { readonly projection: string; readonly rebuild: 'manual' | 'auto' }
+  'projection.rebuild.start': OfRebuild & { readonly position: number; readonly head: number }
+  'projection.rebuild.progress': OfRebuild & {
+    readonly position: number
+    readonly head: number
+    readonly events: number
+    readonly perSecond: number
+    readonly etaMs: number | undefined
+  }
+  'projection.rebuild.stop': {
+    readonly projection: string
+    readonly outcome: 'switched' | 'compared' | 'cancelled'
+    readonly position: number
+    readonly events: number
+    readonly durationMs: number
+  }
   'read-model.behind': { readonly projection: string; readonly part: string; readonly position: number; readonly checkpoint: number }
   'process.start': OfInstance
   'process.command': OfInstance & {
@@ -270,6 +294,10 @@ export const signalNames = [
   'projection.event',
   'projection.checkpoint',
   'projection.exception',
+  'projection.changed',
+  'projection.rebuild.start',
+  'projection.rebuild.progress',
+  'projection.rebuild.stop',
   'read-model.behind',
   'process.start',
   'process.command',

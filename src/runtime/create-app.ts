@@ -127,10 +127,10 @@ function makeApp(parts: Parts, tenant: string) {
     subscriptions: lazily<SubscriptionCalls>(
       lifecycle,
       'subscriptions',
-      ['list', 'pause', 'resume', 'rewind', 'audit', 'forgetHoles'],
+      ['list', 'pause', 'resume', 'rewind', 'audit', 'forgetHoles', 'rebuild', 'compare'],
       async () => {
         const { subscriptionCalls } = await import('./subscription/operate.ts')
-        return subscriptionCalls(engine, () => lifecycle.subscriptions)
+        return subscriptionCalls(engine, () => lifecycle.subscriptions, lifecycle.stopping)
       },
     ),
     deadLetters: deadLettersIn(parts, tenant),

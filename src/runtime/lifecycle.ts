@@ -142,6 +142,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace:
       return starting
     },
     async settle() {
+      await engine.background.idle() // it may give something up that is then to be worked on
       // What was scheduled leads to events, and those may lead to a schedule.
       do await subscriptions?.settle()
       while (await scheduler?.settle())

@@ -3,6 +3,7 @@ import { assertLifespan, type Lifespan, type LifespanPolicy, lifespanMs, type Sn
 import { type Duration, toCount, toMs } from '../core/duration.ts'
 import { DefinitionError } from '../core/errors.ts'
 import { assertRetry, type RetryPolicy } from '../core/event-handler.ts'
+import { assertRebuild, type RebuildPolicy } from '../core/projection.ts'
 
 /** Defaults for everything that a definition does not say itself: `createApp({ defaults })`. */
 export interface Defaults {
@@ -67,6 +68,11 @@ export interface Defaults {
     readonly stopWithin?: Duration
     /** How long `waitFor` and `atLeast` wait. Default 5 seconds. */
     readonly waitTimeout?: Duration
+    /**
+     * What becomes of the view of an async projection whose fold has changed. `'auto'`: it is rebuilt in the background, once no process
+     * lives that has the old fold. Default `'manual'`: it is told, and goes on with the rows that are there.
+     */
+    readonly rebuild?: RebuildPolicy
   }
   /** For event handlers without their own `retry`, processes and schedules. Default: 5 attempts, waits from 100 milliseconds to 30 seconds, then the dead letters. */
   readonly handlers?: { readonly retry?: RetryPolicy }
@@ -101,6 +107,7 @@ export interface Settings {
   readonly auditEveryMs: number | undefined
   readonly stopWithinMs: number
   readonly waitTimeoutMs: number
+  readonly rebuild: RebuildPolicy
 }
 
 /**
@@ -117,6 +124,7 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
     ...aggregate.lifespan,
   }
   assertLifespan(lifespan, 'defaults.aggregate')
+  assertRebuild('defaults.subscriptions', subscriptions.rebuild)
   if (handlers.retry) assertRetry(handlers.retry, 'defaults.handlers')
   const { snapshot = {} } = aggregate
   const elevatedAt = toShare(memory.elevatedAt ?? 0.7, 'defaults.memory.elevatedAt')
@@ -162,6 +170,7 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
       subscriptions.audit === false ? undefined : toMs(subscriptions.audit?.every ?? { minutes: 1 }, 'defaults.subscriptions.audit'),
     stopWithinMs: toMs(subscriptions.stopWithin ?? { seconds: 10 }, 'defaults.subscriptions.stopWithin'),
     waitTimeoutMs: toMs(subscriptions.waitTimeout ?? { seconds: 5 }, 'defaults.subscriptions.waitTimeout'),
+    rebuild: subscriptions.rebuild ?? 'manual',
   }
 }
 

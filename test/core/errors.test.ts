@@ -36,6 +36,7 @@ const each: readonly (readonly [error: errors.DacapoError, code: errors.ErrorCod
   [new errors.StoreFormatError('sqlite', 'too new'), 'ES_STORE_FORMAT', false],
   [new errors.LeaseLostError('send-receipt', '0'), 'ES_LEASE_LOST', false],
   [new errors.RecordConflictError('dead-letter', '7'), 'ES_RECORD_CONFLICT', true],
+  [new errors.RebuildEndedError('balances'), 'ES_REBUILD_ENDED', false],
   [new errors.NotFoundError('instance "t7" of transfers'), 'ES_NOT_FOUND', false],
   [new errors.WrongStatusError('instance "t7" of transfers', 'running', 'retry'), 'ES_WRONG_STATUS', false],
   [new errors.DeadLetteredError('send-receipt', 'account-7', 'no'), 'ES_DEAD_LETTERED', false],

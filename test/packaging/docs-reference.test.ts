@@ -46,6 +46,7 @@ const configuration = tables()
 /** Every options object that a user can write. A new one belongs here and into configuration.md. */
 const sources = [
   'src/runtime/app.ts AppOptions',
+  'src/runtime/rebuild/rebuilds.ts RebuildOptions',
   'src/runtime/settings.ts Defaults',
   'src/core/duration.ts Duration',
   'src/core/event.ts EventOptions',
@@ -135,6 +136,7 @@ const defaults: Readonly<Record<string, unknown>> = {
   'subscriptions.audit': { every: { minutes: (settings.auditEveryMs ?? 0) / 60_000 } },
   'subscriptions.stopWithin': settings.stopWithinMs,
   'subscriptions.waitTimeout': settings.waitTimeoutMs,
+  'subscriptions.rebuild': settings.rebuild,
 }
 const sqlite = settingsOf({})
 const sqliteDefaults: Readonly<Record<string, unknown>> = {

@@ -154,6 +154,10 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   await app.subscriptions.resume('echo')
   await app.subscriptions.rewind('impatient', 'beginning')
   await app.stop({ keepStore: true })
+  const other = tend(testApp({ ...parts, projections: [{ ...rings, version: 2 }], store, clock, observer }))
+  await other.start()
+  await other.subscriptions.rebuild('rings')
+  await other.stop({ keepStore: true })
   const later = tend(testApp({ commands: [ring], projections: [echoes], store, clock, observer }))
   await later.settle()
   await later.stop({ keepStore: true })
@@ -359,6 +363,18 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'projection.event': { projection: String, part: '0/1', tenant: '', key: 'a', type: 'Rung', position: Number },
   'projection.checkpoint': { projection: String, part: '0/1', position: Number, events: Number, durationMs: 0 },
   'projection.exception': { projection: 'rings', part: '0/1', tenant: '', key: 'c', position: Number, attempt: 1, error: Error },
+  'projection.changed': { projection: 'rings', rebuild: 'manual' },
+  'projection.rebuild.start': { projection: 'rings', comparison: false, position: 0, head: Number },
+  'projection.rebuild.progress': {
+    projection: 'rings',
+    comparison: false,
+    position: 0,
+    head: Number,
+    events: 0,
+    perSecond: 0,
+    etaMs: undefined,
+  },
+  'projection.rebuild.stop': { projection: 'rings', outcome: 'switched', position: Number, events: Number, durationMs: 0 },
   'read-model.behind': { projection: 'echoes', part: '0/1', position: Number, checkpoint: 0 },
   'process.start': { process: 'echo', tenant: '', instance: 'a' },
   'process.command': {

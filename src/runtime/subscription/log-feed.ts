@@ -17,9 +17,10 @@ export interface LogFeed {
   /**
    * The next events of some types; waits until there is something behind the position.
    *
+   * @param most  of them, when they are read from the store.
    * @returns `undefined` once the signal is aborted.
    */
-  next(after: number, types: ReadonlySet<string>, signal: AbortSignal): Promise<LogPage | undefined>
+  next(after: number, types: ReadonlySet<string>, signal: AbortSignal, most?: number): Promise<LogPage | undefined>
   /** Reads nothing any more; everybody who waits should have been told before. */
   close(): void
 }
@@ -90,8 +91,8 @@ export function makeLogFeed(store: EventStore, memory: Pick<MemoryPressure, 'lev
     return { events, position: end }
   }
 
-  async function fromStore(after: number, types: ReadonlySet<string>): Promise<LogPage | undefined> {
-    for await (const page of store.readAll({ after, query: [{ types: [...types] }], pageSize })) return page
+  async function fromStore(after: number, types: ReadonlySet<string>, most: number): Promise<LogPage | undefined> {
+    for await (const page of store.readAll({ after, query: [{ types: [...types] }], pageSize: most })) return page
     return undefined
   }
 
@@ -100,10 +101,10 @@ export function makeLogFeed(store: EventStore, memory: Pick<MemoryPressure, 'lev
     get head() {
       return head
     },
-    async next(after, types, signal) {
+    async next(after, types, signal, most = pageSize) {
       while (!signal.aborted) {
         if (after >= start && after < end) return fromKept(after, types)
-        const page = after < head ? await fromStore(after, types) : undefined
+        const page = after < head ? await fromStore(after, types, most) : undefined
         if (page) return page
         if (after >= head && !signal.aborted) await waiters.change(signal)
       }

@@ -3,6 +3,7 @@ import { closest } from '../../core/closest.ts'
 import { UnknownSubscriptionError, UnsupportedError, ValidationError } from '../../core/errors.ts'
 import { isLogPlace, type LogPlace } from '../../core/start-from.ts'
 import { type Engine, report } from '../engine.ts'
+import { type Rebuilds, rebuildsOf } from '../rebuild/rebuilds.ts'
 import { withPatience } from '../timeout.ts'
 import { controlOf, type Wish, wish } from './control.ts'
 import { followersOf } from './define.ts'
@@ -22,7 +23,7 @@ import type { Subscriptions } from './subscriptions.ts'
  * the parts that this process works on; other processes follow at their next look, within a third of a lease. Called by a handler about
  * itself it takes effect behind the event that is being handled.
  */
-export interface SubscriptionCalls {
+export interface SubscriptionCalls extends Rebuilds {
   /** How far each of them is, and what holds it up. */
   list(): Promise<readonly SubscriptionStatistics[]>
   /**
@@ -55,7 +56,8 @@ export interface SubscriptionCalls {
   forgetHoles(name?: string): Promise<number>
 }
 
-export function subscriptionCalls(engine: Engine, running: () => Subscriptions | undefined): SubscriptionCalls {
+/** @param stopping  aborts when the app stops. */
+export function subscriptionCalls(engine: Engine, running: () => Subscriptions | undefined, stopping: AbortSignal): SubscriptionCalls {
   const { store, settings, clock, tell } = engine
 
   function find(name: string) {
@@ -89,6 +91,7 @@ export function subscriptionCalls(engine: Engine, running: () => Subscriptions |
   }
 
   return {
+    ...rebuildsOf(engine, running, stopping),
     list: () => subscriptionStatistics(engine, running()),
     async pause(name) {
       await change('pause', find(name), (now) => ({ ...now, isPaused: true }))

@@ -84,15 +84,12 @@ export interface PartWorker {
   stop(): Promise<void>
 }
 
-/** How many deliveries share a commit at most. */
-const mostTogether = 1000
-
 /** How often what is to be parked is worked out anew because somebody else has changed what was parked before. */
 const mostConflicts = 10
 
 export function startPartWorker(context: WorkerContext, subscription: Subscription, lease: Lease): PartWorker {
   const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, inside, tell, tracing } = context
-  const { kind, name } = subscription
+  const { kind, name, together: mostTogether = 1000 } = subscription
   const { part } = lease
   const slots = slotsOf(part)
   const stopping = new AbortController()
@@ -100,7 +97,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     part,
     slots,
     stopping: stopping.signal,
-    commit: (gathered) => commit({ ...gathered, steps: [lease] }),
+    lease,
+    commit: ({ steps = [], ...work }) => commit({ ...work, steps: [lease, ...steps] }),
   })
   const parking = makeParking({ work: store.work, clock }, subscription, slots)
   let status: WorkerStatus = 'working'
@@ -232,7 +230,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     try {
       if (isPoked || stopping.signal.aborted) return undefined
       if (seen >= feed.head) become('waiting')
-      const page = await feed.next(seen, subscription.types, enough.signal)
+      const page = await feed.next(seen, subscription.types, enough.signal, mostTogether)
       if (page) become('working')
       return page
     } finally {

@@ -3,6 +3,8 @@
 import { fromJson } from '../../core/json.ts'
 import type { SubscriptionPart } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
+import { type ViewStatistics, viewStatistics } from '../rebuild/rebuild-statistics.ts'
+import { madeBy } from '../rebuild/tend-views.ts'
 import { loadControls, noControl, standing } from './control.ts'
 import { followersOf } from './define.ts'
 import { type Hole, holesOf } from './holes.ts'
@@ -14,7 +16,7 @@ import type { SubscriptionKind } from './subscription.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 /** What `app.subscriptions.list()` answers for each. */
-export interface SubscriptionStatistics {
+export interface SubscriptionStatistics extends ViewStatistics {
   readonly kind: SubscriptionKind
   readonly name: string
   /** Of the part that is worst off. `paused`: by an operator; `elsewhere`: another process works on it; `idle`: nobody does. */
@@ -51,7 +53,7 @@ export async function subscriptionStatistics(
   running: Subscriptions | undefined,
 ): Promise<readonly SubscriptionStatistics[]> {
   const { store } = engine
-  const [head, parts, controls] = await Promise.all([store.head(), store.work.parts(), loadControls(store.work)])
+  const [head, parts, controls, folds] = await Promise.all([store.head(), store.work.parts(), loadControls(store.work), madeBy(engine)])
   return Promise.all(followersOf(engine).map(statisticsOf))
 
   async function statisticsOf({ id, kind, name, types }: ReturnType<typeof followersOf>[number]): Promise<SubscriptionStatistics> {
@@ -82,6 +84,7 @@ export async function subscriptionStatistics(
         engine.settings.auditEveryMs === undefined ? undefined : Math.min(lowest, ...own.flatMap(proofsOf).map(({ after }) => after)),
       holes,
       error: worst?.error === undefined ? failure?.error : toFailure(worst.error),
+      ...(kind === 'projection' ? await viewStatistics(engine, name, parts, folds) : { changed: false, rebuild: undefined }),
     }
   }
 

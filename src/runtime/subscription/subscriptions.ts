@@ -2,6 +2,8 @@
 import type { Lease, SubscriptionPart } from '../../core/work-store.ts'
 import { type Engine, report } from '../engine.ts'
 import { actKind } from '../process/act-requests.ts'
+import { rebuildSubscriptions } from '../rebuild/rebuild-consumer.ts'
+import { foldsOf, madeBy, tendViews } from '../rebuild/tend-views.ts'
 import { makeAuditor } from './auditor.ts'
 import { changeOrPause } from './await-handled.ts'
 import { type Control, loadControls, noControl } from './control.ts'
@@ -25,6 +27,8 @@ import type { Subscription } from './subscription.ts'
 export interface Subscriptions {
   /** Looks again at what is parked: somebody has changed it. */
   poke(subscription: string): void
+  /** Takes the parts of a subscription that nobody has, instead of leaving them to whoever looks next. */
+  takeUp(subscription: string): Promise<void>
   /** Settles when everything that this process works on has come to the end of the log, and nothing is due. */
   settle(): Promise<void>
   readonly workers: readonly PartWorker[]
@@ -45,13 +49,17 @@ export interface Subscriptions {
 export async function startSubscriptions(engine: Engine, calls: Calls): Promise<Subscriptions> {
   const { store, clock, definitions, settings, tell } = engine
   const progress = progressOf(engine)
-  const subscriptions = subscriptionsOf(engine, calls)
+  const owner = engine.ids.next()
+  const followers = subscriptionsOf(engine, calls)
+  const subscriptions = [...followers, ...rebuildSubscriptions(engine, followers, { ended, look: () => membership.look() })]
   const held = new Map<string, HeldPart>()
   const controls = new Map<string, Control>()
   const rates = new Map(subscriptions.map(({ id }) => [id, makeRate(clock.now())]))
   const counted = new WeakMap<PartWorker, number>()
   let parts: readonly SubscriptionPart[] = []
   await defineAsyncViews(engine)
+  const tender = tendViews(engine, owner, (subscription) => membership.takeUp(subscription))
+  tender.tellChanged(await madeBy(engine))
 
   const feed = makeLogFeed(store, engine.memory, (error) => report('reading the log failed; it is tried again', error))
   const context: WorkerContext = {
@@ -103,9 +111,10 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   const membership = makeMembership({
     work: store.work,
     clock,
-    owner: engine.ids.next(),
-    about: {},
+    owner,
+    about: { folds: foldsOf(engine) },
     subscriptions,
+    madeBy: () => madeBy(engine),
     leaseMs: settings.leaseMs,
     startAt: ({ startFrom }) => positionBefore(store, startFrom),
     prepare: readControls,
@@ -131,8 +140,9 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       if (part && part.worker?.status !== 'lost') tellEnd(tell, part, isLost)
     },
     failed: (error) => report('looking after subscriptions failed; it is tried again', error),
-    looked(found) {
+    looked(found, living, folds) {
       parts = found
+      tender.looked(living, folds)
       for (const part of held.values()) follow(part)
       pokeAll((worker) => worker.parked.length > 0)
       if (definitions.processes.length > 0) pokeRequested().catch((error) => report('looking for requested acts failed', error))
@@ -165,6 +175,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     },
     audit: auditor.audit,
     poke: (subscription) => pokeAll((worker) => worker.subscription.id === subscription),
+    takeUp: (subscription) => membership.takeUp(subscription),
     async settle() {
       await membership.looked()
       for (let head = await store.head(); ; ) {
@@ -188,6 +199,16 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       if (outcome === 'late') report('stopping', new Error(`A handler has not ended within ${timeoutMs} ms; its part is left to others.`))
       feed.close()
     },
+  }
+
+  /** A part is there no longer: what it was made for is done. */
+  function ended(lease: Lease): void {
+    const part = held.get(nameOf(lease))
+    if (part?.lease.epoch !== lease.epoch) return
+    membership.lost(lease)
+    held.delete(nameOf(lease))
+    void part.stop()
+    tellEnd(tell, part, false)
   }
 
   function pokeAll(concerned: (worker: PartWorker) => boolean): void {
