@@ -30,6 +30,7 @@ export const errorCodes = {
   ES_SQL: 'a statement of your own failed',
   ES_LEASE_LOST: 'somebody else has taken this part of a subscription over',
   ES_RECORD_CONFLICT: 'a record was changed by somebody else',
+  ES_REBUILD_ENDED: 'a rebuild has failed, was cancelled, or another one has taken its place',
   ES_NOT_FOUND: 'there is no instance, or no schedule, with this id',
   ES_WRONG_STATUS: 'an instance, or a schedule, is in a status in which that cannot be done',
   ES_DEAD_LETTERED: 'what is waited for has failed, and waits in the dead letters',
@@ -38,6 +39,7 @@ export const errorCodes = {
   ES_SUBSCRIPTION_FAILED: 'what is waited for has failed as a whole, and stands still',
   ES_WAIT_CYCLE: 'who waits would wait for itself',
   ES_CHECKPOINT_AHEAD: 'a subscription is further than the log',
+  ES_OVERFLOW: 'a live reader could not keep up, and has used up its buffer',
   ES_STORE_UNAVAILABLE: 'the store could not be reached or written',
   ES_STORE_FORMAT: 'what is there is not a store that this version can open',
   ES_UNSUPPORTED: 'the store, or this version, cannot do it',
@@ -349,6 +351,18 @@ export class RecordConflictError extends DacapoError {
   }
 }
 
+/** The rebuild that was waited for will not come to its end: it has failed, or somebody has cancelled it, or has begun another one. The view is as it was. */
+export class RebuildEndedError extends DacapoError {
+  readonly projection: string
+
+  /** @param reason  why it has failed. */
+  constructor(projection: string, reason?: string) {
+    const what = reason === undefined ? 'was cancelled, or another build of the app has begun its own.' : `has failed: ${textOf(reason)}`
+    super('ES_REBUILD_ENDED', `The rebuild of ${projection} ${what}`)
+    this.projection = projection
+  }
+}
+
 /** There is nothing with this id to be looked at or acted on. */
 export class NotFoundError extends DacapoError {
   /** What was looked for, e.g. `instance "t1" of transfers`. */
@@ -445,6 +459,17 @@ export class CheckpointAheadError extends DacapoError {
     )
     this.position = position
     this.head = head
+  }
+}
+
+/** A live reader could not keep up, and its buffer is used up. Nothing is lost: read on from `after`. */
+export class OverflowError extends DacapoError {
+  /** Position of the last event that was handed out; with `stream`, its version. */
+  readonly after: number
+
+  constructor(limit: number, after: number) {
+    super('ES_OVERFLOW', `More than ${limit} events wait for a reader that is slower than they come: go on with { after: ${after} }.`)
+    this.after = after
   }
 }
 

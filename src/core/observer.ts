@@ -22,10 +22,19 @@ interface OfCommand {
 
 /** Which part of a subscription a signal is about. */
 interface OfPart {
-  readonly kind: 'projection' | 'handler' | 'process'
+  /** `rebuild`: the rows of a projection are built anew. */
+  readonly kind: 'projection' | 'handler' | 'process' | 'rebuild'
   /** Of the projection, handler or process. */
   readonly name: string
   readonly part: string
+}
+
+/** A piece of the log. */
+interface OfRange {
+  /** Only positions above. */
+  readonly after: number
+  /** Only positions up to and including. */
+  readonly to: number
 }
 
 /** The handling of one event by a handler. */
@@ -48,6 +57,13 @@ interface OfFailure {
   /** How often it was tried. */
   readonly attempts: number
   readonly error: KeptError
+}
+
+/** A view that is built anew. */
+interface OfRebuild {
+  readonly projection: string
+  /** Only to compare its rows with the stored ones. */
+  readonly comparison: boolean
 }
 
 interface KeptError {
@@ -121,6 +137,11 @@ export interface Signals {
   'idempotency.miss': { readonly tenant: string; readonly key: string; readonly command: string }
   'event.upcast': OfStream & { readonly type: string; readonly version: number; readonly from: number; readonly to: number }
   'memory.pressure': { readonly level: PressureLevel; readonly usedBytes: number; readonly limitBytes: number; readonly factor: number }
+  'events.overflow': {
+    readonly tenant: string
+    readonly overflow: 'drop-oldest' | 'drop-newest' | 'error'
+    readonly events: number
+  } & OfRange
   'projection.rebuilt': { readonly projection: string; readonly rows: number; readonly events: number; readonly durationMs: number }
   'subscription.start': OfPart & { readonly epoch: number }
   'subscription.stop': OfPart & { readonly epoch: number }
@@ -130,6 +151,9 @@ export interface Signals {
   'subscription.pause': OfPart
   'subscription.resume': OfPart
   'subscription.rewind': OfPart & { readonly from: number; readonly to: number }
+  'subscription.audit': OfPart & OfRange & { readonly events: number; readonly durationMs: number }
+  'subscription.hole': OfPart &
+    OfRange & { readonly expected: number; readonly actual: number; readonly positions: readonly number[] | undefined }
   'lease.lost': OfPart & { readonly epoch: number }
   'handler.event.start': OfHandling
   'handler.event.stop': OfHandling & { readonly durationMs: number }
@@ -160,6 +184,22 @@ export interface Signals {
     readonly position: number
     readonly attempt: number
     readonly error: unknown
+  }
+  'projection.changed': { readonly projection: string; readonly rebuild: 'manual' | 'auto' }
+  'projection.rebuild.start': OfRebuild & { readonly position: number; readonly head: number }
+  'projection.rebuild.progress': OfRebuild & {
+    readonly position: number
+    readonly head: number
+    readonly events: number
+    readonly perSecond: number
+    readonly etaMs: number | undefined
+  }
+  'projection.rebuild.stop': {
+    readonly projection: string
+    readonly outcome: 'switched' | 'compared' | 'cancelled'
+    readonly position: number
+    readonly events: number
+    readonly durationMs: number
   }
   'read-model.behind': { readonly projection: string; readonly part: string; readonly position: number; readonly checkpoint: number }
   'process.start': OfInstance
@@ -232,6 +272,7 @@ export const signalNames = [
   'idempotency.miss',
   'event.upcast',
   'memory.pressure',
+  'events.overflow',
   'projection.rebuilt',
   'subscription.start',
   'subscription.stop',
@@ -241,6 +282,8 @@ export const signalNames = [
   'subscription.pause',
   'subscription.resume',
   'subscription.rewind',
+  'subscription.audit',
+  'subscription.hole',
   'lease.lost',
   'handler.event.start',
   'handler.event.stop',
@@ -251,6 +294,10 @@ export const signalNames = [
   'projection.event',
   'projection.checkpoint',
   'projection.exception',
+  'projection.changed',
+  'projection.rebuild.start',
+  'projection.rebuild.progress',
+  'projection.rebuild.stop',
   'read-model.behind',
   'process.start',
   'process.command',

@@ -11,6 +11,9 @@ import type { TypeProblem } from './type-problem.ts'
 /** `transactional`: in the append's own transaction. `async`: by a subscription, exactly once. */
 export type Consistency = 'transactional' | 'async'
 
+/** What becomes of an async view whose fold has changed: rebuilt when somebody says so, or by itself. */
+export type RebuildPolicy = 'manual' | 'auto'
+
 /** The type that `where` and `orderBy` compare a field as. */
 export type IndexType = 'text' | 'number'
 
@@ -37,6 +40,7 @@ export interface Projection<N extends string = string, V = unknown, C extends Co
   readonly indexes?: Readonly<Record<string, IndexType>>
   readonly version?: number
   readonly partitions?: number
+  readonly rebuild?: RebuildPolicy
   readonly readModel?: ReadModel
   readonly startFrom?: StartFrom
   readonly '~types'?: { readonly view: V; readonly indexes: X }
@@ -95,6 +99,8 @@ export function projection<
     readonly version?: number
     /** Async only: in how many parts it can be worked on at the same time, by one process or by several; 1–64, default 1. */
     readonly partitions?: number
+    /** Async only: what becomes of the view when the fold has changed. Default: `defaults.subscriptions.rebuild`, which is `'manual'`. */
+    readonly rebuild?: RebuildPolicy
     /** Async only: keeps the rows somewhere else than in the store. `list` and `indexes` are not there then: ask the model itself. */
     readonly readModel?: C extends 'async' ? ReadModel : TypeProblem<'A read model is filled after the commit: make the projection async.'>
     /** Async only: where it begins when it was never started before. Default `'beginning'`; anywhere else the view has a part of the story. */
@@ -113,8 +119,9 @@ export function projection<
   assertPartitions(`Projection ${name}`, definition.partitions)
   if (definition.readModel !== undefined) assertReadModel(`Projection ${name}`, definition)
   assertStartFrom(`Projection ${name}`, definition.startFrom)
-  if ((definition.partitions || definition.startFrom) && definition.consistency !== 'async')
-    throw new DefinitionError(`Projection ${name}: partitions and startFrom need 'async'.`)
+  if ((definition.partitions || definition.startFrom || definition.rebuild) && definition.consistency !== 'async')
+    throw new DefinitionError(`Projection ${name}: partitions, startFrom and rebuild need 'async'.`)
+  assertRebuild(`Projection ${name}`, definition.rebuild)
   return { kind: 'projection', name, ...definition } as never
 }
 
@@ -122,6 +129,12 @@ export function projection<
 export function assertPartitions(what: string, partitions: number | undefined): void {
   if (partitions === undefined || (Number.isInteger(partitions) && partitions > 0 && partitions <= 64)) return
   throw new DefinitionError(`${what}: partitions must be a whole number from 1 to 64.`)
+}
+
+/** Refuses what is no policy. */
+export function assertRebuild(what: string, rebuild: unknown): void {
+  if (rebuild !== undefined && rebuild !== 'manual' && rebuild !== 'auto')
+    throw new DefinitionError(`${what}: rebuild must be 'manual' or 'auto', not ${JSON.stringify(rebuild)}.`)
 }
 
 /** Refuses anything but the two words. */

@@ -72,14 +72,35 @@ export interface ViewDefinition {
   readonly fingerprint: string
 }
 
-/** Rows of views, by tenant and key. */
+/** A view as it is registered. */
+export interface DefinedView extends ViewDefinition {
+  /** Which generation of its rows is live. */
+  readonly generation: number
+}
+
+/**
+ * Rows of views, by tenant and key.
+ *
+ * The rows of a view are kept in generations, of which one is live: 0 at first, the only one that appends write. Another one is filled beside
+ * it by `work.commit`, and becomes the live one there, in one commit. Whoever asks without naming a generation is answered from the one
+ * that is live at that moment: each answer as a whole, never from two of them.
+ */
 export interface ViewStore {
-  /** The current row; `row` is `null` for a deleted key; `undefined` for one that was never written. */
-  get(tenant: string, view: string, key: string): Promise<{ readonly row: string | null; readonly rowVersion: number } | undefined>
+  /**
+   * The current row; `row` is `null` for a deleted key; `undefined` for one that was never written.
+   *
+   * @param generation  absent: the live one.
+   */
+  get(
+    tenant: string,
+    view: string,
+    key: string,
+    generation?: number,
+  ): Promise<{ readonly row: string | null; readonly rowVersion: number } | undefined>
   /** Rows that match, sorted, at most `limit`. Values of another type than declared count as missing. */
   list(tenant: string, view: ViewDefinition, question: ListRows): Promise<readonly ViewRow[]>
   /** The definitions that the rows in the store were made by. */
-  defined(): Promise<readonly Pick<ViewDefinition, 'view' | 'fingerprint'>[]>
+  defined(): Promise<readonly DefinedView[]>
   /**
    * Registers a view that is kept by somebody else than the appends: nothing changes when its name is known already, not even by another
    * process at the same time.
@@ -93,12 +114,20 @@ export interface ViewStore {
    *
    * `build` is given the log in pages, up to the moment of the switch. A store may let appends go on until its last pages; it
    * keeps them out from then until the commit, so `build` must not append. Every key that was ever written gets a new row
-   * version: whoever folds from an old row is refused. When `build` rejects, nothing has changed.
+   * version: whoever folds from an old row is refused. When `build` rejects, nothing has changed. Generation 0 is live then.
    *
    * @throws DefinitionError (`ES_DEFINITION`) a view or field name that is not one.
    */
   rebuild(definition: ViewDefinition, build: (log: AsyncIterable<LogPage>) => Promise<readonly BuiltRow[]>): Promise<void>
+
+  /** Makes ready for the rows of a generation that is to be filled beside the live one: its indexes. Safe to repeat. */
+  prepare(definition: ViewDefinition, generation: number): Promise<void>
+  /** Deletes a generation, rows and indexes, in pieces; the live one is left alone. Safe to repeat. */
+  discard(definition: ViewDefinition, generation: number): Promise<void>
 }
+
+/** The name under which the rows of a generation are kept. No view has such a name. */
+export const keptUnder = (view: string, generation: number): string => (generation === 0 ? view : `${view}@${generation}`)
 
 /** A row made by a rebuild. */
 export interface BuiltRow {

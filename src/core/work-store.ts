@@ -7,6 +7,7 @@
  */
 import type { DacapoError } from './errors.ts'
 import type { ProjectionStatement } from './sql.ts'
+import type { BuiltRow, ViewDefinition } from './view-store.ts'
 
 /** A process that works on subscriptions. */
 export interface WorkOwner {
@@ -82,6 +83,13 @@ export interface RowWrite {
   readonly key: string
   /** JSON text. */
   readonly row: string | null
+  /** Of the view's rows; default 0. */
+  readonly generation?: number
+}
+
+/** Makes another generation of a view's rows the live one, with the definition that they were made by. */
+export interface ViewSwitch extends ViewDefinition {
+  readonly generation: number
 }
 
 /** What a piece of work has led to: written in one commit, or not at all. Names no part, record or row twice. */
@@ -89,6 +97,7 @@ export interface Work {
   readonly steps?: readonly WorkStep[]
   readonly records?: readonly RecordWrite[]
   readonly rows?: readonly RowWrite[]
+  readonly switches?: readonly ViewSwitch[]
   /** Statements of table projections, run in order; needs the capability `sql`. */
   readonly statements?: readonly ProjectionStatement[]
 }
@@ -111,6 +120,23 @@ export interface ListRecords {
   readonly after?: Pick<WorkRecord, 'owner' | 'tenant' | 'key' | 'dueAt'>
   /** Default 100. */
   readonly limit?: number
+}
+
+/** Which rows of a generation. */
+export interface ScanRows {
+  readonly view: string
+  readonly generation: number
+  /** Only what is behind this row. */
+  readonly after: { readonly tenant: string; readonly key: string } | undefined
+  readonly limit: number
+  /** Whose parts are told with the rows. */
+  readonly subscription: string
+}
+
+/** Rows, and how far a subscription was at the very moment at which they were read. */
+export interface ScannedRows {
+  readonly rows: readonly BuiltRow[]
+  readonly parts: readonly SubscriptionPart[]
 }
 
 /** What a store keeps of work on its events. */
@@ -146,6 +172,9 @@ export interface WorkStore {
    * @throws StoreUnavailableError (`ES_STORE_UNAVAILABLE`) it is unknown whether anything was written: look at the part's position.
    */
   commit(works: readonly Work[]): Promise<readonly WorkResult[]>
+
+  /** The rows of a generation in every tenant, by tenant and key in code point order, at most `limit`; deleted ones are left out. */
+  scan(question: ScanRows): Promise<ScannedRows>
 
   record(name: RecordName): Promise<WorkRecord | undefined>
   records(question: ListRecords): Promise<readonly WorkRecord[]>

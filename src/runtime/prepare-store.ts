@@ -3,7 +3,7 @@ import { UnknownEventError } from '../core/errors.ts'
 import { decodeEvent } from '../core/event-codec.ts'
 import type { StoreTransaction } from '../core/event-store.ts'
 import { fingerprintOf } from '../core/fingerprint.ts'
-import type { AnyProjection } from '../core/projection.ts'
+import type { AnyProjection, Consistency } from '../core/projection.ts'
 import { sql } from '../core/sql.ts'
 import type { LogPage } from '../core/stored-event.ts'
 import type { TableProjection } from '../core/table-projection.ts'
@@ -32,10 +32,23 @@ export async function prepareStore(engine: Engine): Promise<void> {
 }
 
 /** What a store must know of a projection's view. */
-export function viewDefinitionOf({ name, indexes = {}, events, initial, evolve, version, key }: AnyProjection): ViewDefinition {
+export function viewDefinitionOf({
+  name,
+  indexes = {},
+  events,
+  initial,
+  evolve,
+  version,
+  key,
+  consistency,
+}: AnyProjection): ViewDefinition {
   const more = [JSON.stringify(Object.entries(indexes).sort()), key]
-  return { view: name, indexes, fingerprint: fingerprintOf({ events, initial, evolve, version, more }) }
+  return { view: name, indexes, fingerprint: keptBy(consistency, fingerprintOf({ events, initial, evolve, version, more })) }
 }
+
+/** Tells rows that are kept by a subscription from those that appends keep: neither can go on with the other's. */
+const keptBy = (consistency: Consistency, fingerprint: string): string => (consistency === 'async' ? asyncMark + fingerprint : fingerprint)
+export const asyncMark = 'async-'
 
 /** Every stored type that this app reads must be readable; a type that it does not know belongs to somebody else. */
 async function assertReadable({ store, definitions }: Engine): Promise<void> {
@@ -101,8 +114,8 @@ async function foldLog(
 }
 
 /** Tells when a table projection has changed. */
-export function fingerprintOfTable({ events, tables, apply }: TableProjection): string {
-  return fingerprintOf({ events, more: [JSON.stringify(Object.entries(tables).sort()), apply] })
+export function fingerprintOfTable({ events, tables, apply, consistency }: TableProjection): string {
+  return keptBy(consistency, fingerprintOf({ events, more: [JSON.stringify(Object.entries(tables).sort()), apply] }))
 }
 
 /** Drops, makes and fills the tables of a new or changed projection in one transaction. They are the projection's own. */

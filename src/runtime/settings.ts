@@ -3,6 +3,7 @@ import { assertLifespan, type Lifespan, type LifespanPolicy, lifespanMs, type Sn
 import { type Duration, toCount, toMs } from '../core/duration.ts'
 import { DefinitionError } from '../core/errors.ts'
 import { assertRetry, type RetryPolicy } from '../core/event-handler.ts'
+import { assertRebuild, type RebuildPolicy } from '../core/projection.ts'
 
 /** Defaults for everything that a definition does not say itself: `createApp({ defaults })`. */
 export interface Defaults {
@@ -48,6 +49,8 @@ export interface Defaults {
     readonly elevatedAt?: number
     /** Share of the heap's limit from which idle times are cut to a tenth. Default 0.85. */
     readonly criticalAt?: number
+    /** A level is left when the share is below its threshold by so much. Default 0.05. */
+    readonly hysteresis?: number
   }
   /** For async projections, event handlers and process managers. */
   readonly subscriptions?: {
@@ -59,10 +62,17 @@ export interface Defaults {
     readonly restart?: { readonly maxRestarts?: number; readonly within?: Duration }
     /** Attempts follow each other without a pause; what a test app does. Default false. */
     readonly retryAtOnce?: boolean
+    /** How often what was looked at is compared with the log, or `false`: never, and no proofs are kept. Default: once a minute. */
+    readonly audit?: { readonly every: Duration } | false
     /** How long `stop` waits for what is being handled. Default 10 seconds. */
     readonly stopWithin?: Duration
     /** How long `waitFor` and `atLeast` wait. Default 5 seconds. */
     readonly waitTimeout?: Duration
+    /**
+     * What becomes of the view of an async projection whose fold has changed. `'auto'`: it is rebuilt in the background, once no process
+     * lives that has the old fold. Default `'manual'`: it is told, and goes on with the rows that are there.
+     */
+    readonly rebuild?: RebuildPolicy
   }
   /** For event handlers without their own `retry`, processes and schedules. Default: 5 attempts, waits from 100 milliseconds to 30 seconds, then the dead letters. */
   readonly handlers?: { readonly retry?: RetryPolicy }
@@ -87,13 +97,17 @@ export interface Settings {
   readonly checkMemoryEveryMs: number
   readonly elevatedAt: number
   readonly criticalAt: number
+  readonly hysteresis: number
   readonly retry: Required<RetryPolicy>
   readonly leaseMs: number
   readonly checkpointEveryMs: number
   readonly restart: { readonly maxRestarts: number; readonly withinMs: number }
   readonly retryAtOnce: boolean
+  /** `undefined`: never. */
+  readonly auditEveryMs: number | undefined
   readonly stopWithinMs: number
   readonly waitTimeoutMs: number
+  readonly rebuild: RebuildPolicy
 }
 
 /**
@@ -110,11 +124,18 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
     ...aggregate.lifespan,
   }
   assertLifespan(lifespan, 'defaults.aggregate')
+  assertRebuild('defaults.subscriptions', subscriptions.rebuild)
   if (handlers.retry) assertRetry(handlers.retry, 'defaults.handlers')
   const { snapshot = {} } = aggregate
   const elevatedAt = toShare(memory.elevatedAt ?? 0.7, 'defaults.memory.elevatedAt')
   const criticalAt = toShare(memory.criticalAt ?? 0.85, 'defaults.memory.criticalAt')
   if (criticalAt < elevatedAt) throw new DefinitionError('defaults.memory.criticalAt must not be below elevatedAt.')
+  const { hysteresis = 0.05 } = memory
+  if (!(hysteresis >= 0 && hysteresis < elevatedAt)) {
+    throw new DefinitionError(
+      `defaults.memory.hysteresis is a share of the heap's limit, 0 or more and below elevatedAt, not ${hysteresis}.`,
+    )
+  }
   return {
     snapshot: snapshot && {
       everyEvents: toCount(snapshot.everyEvents ?? 100, 'defaults.aggregate.snapshot.everyEvents'),
@@ -136,6 +157,7 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
     checkMemoryEveryMs: toMs(memory.checkEvery ?? { seconds: 10 }, 'defaults.memory.checkEvery'),
     elevatedAt,
     criticalAt,
+    hysteresis,
     retry: { ...defaultRetry, ...handlers.retry },
     leaseMs: toMs(subscriptions.lease ?? { seconds: 10 }, 'defaults.subscriptions.lease'),
     checkpointEveryMs: toMs(subscriptions.checkpointEvery ?? { seconds: 1 }, 'defaults.subscriptions.checkpointEvery'),
@@ -144,8 +166,11 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
       withinMs: toMs(subscriptions.restart?.within ?? { minutes: 1 }, 'defaults.subscriptions.restart.within'),
     },
     retryAtOnce: subscriptions.retryAtOnce ?? false,
+    auditEveryMs:
+      subscriptions.audit === false ? undefined : toMs(subscriptions.audit?.every ?? { minutes: 1 }, 'defaults.subscriptions.audit'),
     stopWithinMs: toMs(subscriptions.stopWithin ?? { seconds: 10 }, 'defaults.subscriptions.stopWithin'),
     waitTimeoutMs: toMs(subscriptions.waitTimeout ?? { seconds: 5 }, 'defaults.subscriptions.waitTimeout'),
+    rebuild: subscriptions.rebuild ?? 'manual',
   }
 }
 

@@ -140,6 +140,7 @@ async function runSteps(process: AnyProcessManager, steps: readonly Step[]): Pro
     {
       part: '0/1',
       slots: { from: 0, to: 63 },
+      lease: { subscription: owner, part: '0/1', epoch: 1 },
       stopping: new AbortController().signal,
       commit: async (gathered) => {
         const [answer] = await store.work.commit([gathered])

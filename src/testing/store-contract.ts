@@ -19,6 +19,7 @@ import { conditionCases } from './contract/conditions.ts'
 import type { ContractCase, ContractClock, Need, StoreTools } from './contract/contract-case.ts'
 import { contractClock } from './contract/contract-clock.ts'
 import { ContractViolation } from './contract/expect.ts'
+import { generationCases } from './contract/generations.ts'
 import { groupCommitCases } from './contract/group-commit.ts'
 import { idempotencyCases } from './contract/idempotency.ts'
 import { listingCases } from './contract/listing.ts'
@@ -59,6 +60,7 @@ export const storeContract: readonly ContractCase[] = [
   ...idempotencyCases,
   ...tenantCases,
   ...workCases,
+  ...generationCases,
   ...capabilityCases,
 ]
 

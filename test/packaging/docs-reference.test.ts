@@ -46,6 +46,7 @@ const configuration = tables()
 /** Every options object that a user can write. A new one belongs here and into configuration.md. */
 const sources = [
   'src/runtime/app.ts AppOptions',
+  'src/runtime/rebuild/rebuilds.ts RebuildOptions',
   'src/runtime/settings.ts Defaults',
   'src/core/duration.ts Duration',
   'src/core/event.ts EventOptions',
@@ -68,6 +69,7 @@ const sources = [
   'src/runtime/read/reads.ts LoadOptions',
   'src/runtime/read/reads.ts HistoryOptions',
   'src/runtime/read/reads.ts EventsOptions',
+  'src/runtime/read/read-ahead.ts EventsBuffer',
   'src/core/event-store.ts ListStreamsOptions',
   'src/runtime/view/view-reader.ts ViewReader(options)',
   'src/runtime/view/view-reader.ts ListOptions',
@@ -125,13 +127,16 @@ const defaults: Readonly<Record<string, unknown>> = {
   'memory.checkEvery': settings.checkMemoryEveryMs,
   'memory.elevatedAt': settings.elevatedAt,
   'memory.criticalAt': settings.criticalAt,
+  'memory.hysteresis': settings.hysteresis,
   'subscriptions.lease': settings.leaseMs,
   'subscriptions.checkpointEvery': settings.checkpointEveryMs,
   'subscriptions.restart.maxRestarts': settings.restart.maxRestarts,
   'subscriptions.restart.within': settings.restart.withinMs,
   'subscriptions.retryAtOnce': settings.retryAtOnce,
+  'subscriptions.audit': { every: { minutes: (settings.auditEveryMs ?? 0) / 60_000 } },
   'subscriptions.stopWithin': settings.stopWithinMs,
   'subscriptions.waitTimeout': settings.waitTimeoutMs,
+  'subscriptions.rebuild': settings.rebuild,
 }
 const sqlite = settingsOf({})
 const sqliteDefaults: Readonly<Record<string, unknown>> = {

@@ -1,7 +1,7 @@
 /** What only the memory store promises. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { byCodePoint } from '../../src/stores/memory/code-point-order.ts'
+import { byCodePoint } from '../../src/core/code-point-order.ts'
 import { memory } from '../../src/stores/memory/memory.ts'
 import { append, to } from './support.ts'
 

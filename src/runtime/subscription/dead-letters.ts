@@ -5,6 +5,7 @@ import { encodeEvent } from '../../core/event-codec.ts'
 import { fromJson } from '../../core/json.ts'
 import type { RecordedEvent } from '../../core/recorded-event.ts'
 import type { Engine } from '../engine.ts'
+import { isOfRebuild } from '../rebuild/rebuild-job.ts'
 import { asEdited, type Failure, type Parked, parkedKind, toParked, toRecord } from './parked.ts'
 import { withoutFirst } from './parking.ts'
 import type { SubscriptionKind } from './subscription.ts'
@@ -128,7 +129,8 @@ export function deadLettersOf(engine: Engine, tenant: string, poke: (subscriptio
       const scope = tenant === '' ? {} : { tenant }
       const records = await store.work.records({ kind: parkedKind, status: 'dead', limit: 100, ...scope, ...(from && { after: from }) })
       for (const record of records) {
-        if (handler !== undefined && nameOf(record.owner) !== handler) continue
+        // Those of a rebuild become the projection's own when the view is switched.
+        if (isOfRebuild(record.owner) || (handler !== undefined && nameOf(record.owner) !== handler)) continue
         const letter = await toLetter(toParked(record))
         if (type !== undefined && letter.event?.type !== type) continue
         found.push(letter)

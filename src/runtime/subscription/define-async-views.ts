@@ -1,19 +1,29 @@
 /** The views and tables of async projections that are new. Several processes may come to this at the same time. */
+import { DefinitionError } from '../../core/errors.ts'
 import { sql } from '../../core/sql.ts'
 import type { Engine } from '../engine.ts'
-import { fingerprintOfTable, viewDefinitionOf } from '../prepare-store.ts'
+import { asyncMark, fingerprintOfTable, viewDefinitionOf } from '../prepare-store.ts'
 
+/** @throws DefinitionError (`ES_DEFINITION`) what is stored under the name of one of them is kept by the appends. */
 export async function defineAsyncViews(engine: Engine): Promise<void> {
   const { store, definitions } = engine
-  const known = new Set((await store.views.defined()).map(({ view }) => view))
+  const known = new Map((await store.views.defined()).map(({ view, fingerprint }) => [view, fingerprint]))
   for (const view of definitions.views) {
-    if (view.consistency === 'async' && !view.readModel && !known.has(view.name)) await store.views.define(viewDefinitionOf(view))
+    if (view.consistency === 'async' && !view.readModel && !isKnown(view.name)) await store.views.define(viewDefinitionOf(view))
   }
   for (const table of definitions.tables) {
-    if (table.consistency !== 'async' || known.has(table.name)) continue
+    if (table.consistency !== 'async' || isKnown(table.name)) continue
     await store.transaction?.(async (transaction) => {
       for (const create of Object.values(table.tables)) await transaction.sql({ ...sql``, parts: [create] })
     })
     await store.views.define({ view: table.name, indexes: {}, fingerprint: fingerprintOfTable(table) })
+  }
+
+  function isKnown(name: string): boolean {
+    const fingerprint = known.get(name)
+    if (fingerprint === undefined || fingerprint.startsWith(asyncMark)) return fingerprint !== undefined
+    throw new DefinitionError(
+      `Projection ${name} is async, but its stored rows were made by a transactional one: they would be counted twice. Give it another name.`,
+    )
   }
 }

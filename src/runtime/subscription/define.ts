@@ -8,7 +8,7 @@ import { processConsumer } from '../process/process-consumer.ts'
 import type { ExecuteFor } from '../schedule/run-schedule.ts'
 import { type CallsFor, handlerConsumer } from './handler-consumer.ts'
 import { persistenceOf, persistenceOfHandler } from './persistence.ts'
-import { projectionConsumer } from './projection-consumer.ts'
+import { liveGeneration, projectionConsumer } from './projection-consumer.ts'
 import { readModelConsumer } from './read-model-consumer.ts'
 import type { ConsumerContext, Subscription, SubscriptionKind } from './subscription.ts'
 import { tableConsumer } from './table-consumer.ts'
@@ -41,7 +41,9 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
       ...followerOf('projection', view),
       persistence: patient,
       consumer: ({ slots }: ConsumerContext) =>
-        view.readModel ? readModelConsumer(view, view.readModel, slots) : projectionConsumer(view, store.views),
+        view.readModel
+          ? readModelConsumer(view, view.readModel, slots)
+          : projectionConsumer(view, store.views, () => liveGeneration(store.views, view.name)),
     })),
     ...definitions.tables.filter(isAsync).map((table) => ({
       ...followerOf('projection', table),
@@ -63,7 +65,7 @@ export function subscriptionsOf(engine: Engine, calls: Calls): readonly Subscrip
   ]
 }
 
-type Follower = Omit<Subscription, 'persistence' | 'consumer'>
+type Follower = Omit<Subscription, 'persistence' | 'consumer' | 'kind'> & { readonly kind: SubscriptionKind }
 
 const isAsync = ({ consistency }: { readonly consistency: Consistency }): boolean => consistency === 'async'
 

@@ -6,6 +6,7 @@
  */
 import type { EventStore } from '../../core/event-store.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
+import { type MemoryPressure, pressureFactors } from '../state/memory-pressure.ts'
 import { pause } from '../timeout.ts'
 import { makeWaiters } from './waiters.ts'
 
@@ -16,19 +17,20 @@ export interface LogFeed {
   /**
    * The next events of some types; waits until there is something behind the position.
    *
+   * @param most  of them, when they are read from the store.
    * @returns `undefined` once the signal is aborted.
    */
-  next(after: number, types: ReadonlySet<string>, signal: AbortSignal): Promise<LogPage | undefined>
+  next(after: number, types: ReadonlySet<string>, signal: AbortSignal, most?: number): Promise<LogPage | undefined>
   /** Reads nothing any more; everybody who waits should have been told before. */
   close(): void
 }
 
-/** How much is kept for those who follow; who is further behind reads by himself. */
+/** How much is kept for those who follow, less under memory pressure; who is further behind reads by himself. */
 const keptEvents = 4000
 const pageSize = 1000
 
 /** @param failed  told when the store could not be asked; it is asked again after a pause. */
-export function makeLogFeed(store: EventStore, failed: (error: unknown) => void): LogFeed {
+export function makeLogFeed(store: EventStore, memory: Pick<MemoryPressure, 'level' | 'watch'>, failed: (error: unknown) => void): LogFeed {
   const closing = new AbortController()
   const waiters = makeWaiters()
   /** Every event behind `start`, up to `end`. */
@@ -36,6 +38,8 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
   let start = 0
   let end = 0
   let head = 0
+  const mostKept = () => keptEvents * pressureFactors[memory.level]
+  const unwatch = memory.watch(() => keepOnly(mostKept()))
 
   async function follow(): Promise<void> {
     for (let pauseMs = 100; !closing.signal.aborted; pauseMs = Math.min(pauseMs * 2, 5000)) {
@@ -55,7 +59,7 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
   }
 
   async function catchUp(to: number): Promise<void> {
-    if (to - end > keptEvents) {
+    if (to - end > mostKept()) {
       kept = []
       start = to
       end = to
@@ -66,8 +70,13 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
       end = position
     }
     // Seldom, and then half of it: taking away one by one would move all the others each time.
-    if (kept.length <= 2 * keptEvents) return
-    kept = kept.slice(-keptEvents)
+    if (kept.length > 2 * mostKept()) keepOnly(mostKept())
+  }
+
+  /** The newest. */
+  function keepOnly(most: number): void {
+    if (kept.length <= most) return
+    kept = kept.slice(-most)
     start = (kept[0] as StoredEvent).position - 1
   }
 
@@ -82,8 +91,8 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
     return { events, position: end }
   }
 
-  async function fromStore(after: number, types: ReadonlySet<string>): Promise<LogPage | undefined> {
-    for await (const page of store.readAll({ after, query: [{ types: [...types] }], pageSize })) return page
+  async function fromStore(after: number, types: ReadonlySet<string>, most: number): Promise<LogPage | undefined> {
+    for await (const page of store.readAll({ after, query: [{ types: [...types] }], pageSize: most })) return page
     return undefined
   }
 
@@ -92,16 +101,19 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
     get head() {
       return head
     },
-    async next(after, types, signal) {
+    async next(after, types, signal, most = pageSize) {
       while (!signal.aborted) {
         if (after >= start && after < end) return fromKept(after, types)
-        const page = after < head ? await fromStore(after, types) : undefined
+        const page = after < head ? await fromStore(after, types, most) : undefined
         if (page) return page
         if (after >= head && !signal.aborted) await waiters.change(signal)
       }
       return undefined
     },
-    close: () => closing.abort(),
+    close() {
+      closing.abort()
+      unwatch()
+    },
   }
 }
 

@@ -10,7 +10,9 @@
  */
 import type { Clock } from '../../core/clock.ts'
 import type { Lease, SubscriptionPart, WorkOwner, WorkStore } from '../../core/work-store.ts'
-import { shareOut, type Worker } from './share-out.ts'
+import { ableWorkers, type Folds } from './able-workers.ts'
+import { handedOn, type KeptProofs, proofsAt } from './proof.ts'
+import { shareOut } from './share-out.ts'
 import { partNames, slotCount, slotsOf } from './slots.ts'
 import type { Subscription } from './subscription.ts'
 
@@ -34,14 +36,18 @@ export interface MembershipOptions {
   /** Resolves when nothing is done for the part any more. */
   readonly given: (lease: Lease, isLost: boolean) => Promise<void>
   readonly failed: (error: unknown) => void
-  /** Told after each look: the parts of all subscriptions, whoever works on them. */
-  readonly looked: (parts: readonly SubscriptionPart[]) => void
+  /** Which folds the stored rows of views were made by, by subscription. */
+  readonly madeBy: () => Promise<Folds>
+  /** Told after each look: the parts of all subscriptions, whoever works on them; who lives; and the folds. */
+  readonly looked: (parts: readonly SubscriptionPart[], living: readonly WorkOwner[], madeBy: Folds) => void
 }
 
 /** The membership of one process. */
 export interface Membership {
   /** Looks now; resolves when everything is taken that is to be had. */
   look(): Promise<void>
+  /** Looks now, and takes the parts of a subscription that nobody has, instead of leaving them to whoever has least to do. */
+  takeUp(subscription: string): Promise<void>
   /** Settles when no look is under way. */
   looked(): Promise<void>
   /** A part was lost, or has failed: it is not held any more. */
@@ -51,13 +57,15 @@ export interface Membership {
 }
 
 export function makeMembership(options: MembershipOptions): Membership {
-  const { work, clock, owner, subscriptions, leaseMs, startAt, prepare, beforeDividing, acquired, given, failed, looked } = options
+  const { work, clock, owner, subscriptions, leaseMs, startAt, prepare, beforeDividing, acquired, given, failed, madeBy, looked } = options
   const wanted = new Map(subscriptions.map((subscription) => [subscription.id, subscription]))
   const about = JSON.stringify({ ...options.about, subscriptions: [...wanted.keys()] })
   const held = new Map<string, Lease>()
   /** Parts whose work has not ended yet. */
   const leaving = new Map<string, Promise<void>>()
   const signs = new Map<string, { readonly beat: number; readonly seenAt: number }>()
+  /** Those who had parts at the last look, and had shown no sign of life at all. */
+  let strangers: ReadonlySet<string> = new Set()
   let cancel = () => {}
   let left = false
   let looking: Promise<void> = Promise.resolve()
@@ -81,11 +89,18 @@ export function makeMembership(options: MembershipOptions): Membership {
     const owners = await work.beat(owner, about)
     const living = alive(owners)
     for (const one of owners) if (!living.has(one.owner)) await work.leave(one.owner)
+    // Who was frozen, was taken for dead, woke up, took a part, and died: nobody would ever miss his signs of life.
+    const isKnown = (name: string) => owners.some((one) => one.owner === name)
+    for (const name of strangers) if (!isKnown(name)) await work.leave(name)
     const [there] = await Promise.all([work.parts(), prepare()])
     const parts = await divideAll(there, living)
+    strangers = new Set(parts.flatMap((part) => (part.owner === null || isKnown(part.owner) ? [] : [part.owner])))
     const own = parts.filter((part) => wanted.has(part.subscription))
     for (const lease of held.values()) if (!own.some((part) => sameLease(part, lease))) giveUp(lease, 'lost')
-    const shares = shareOut(parts, owners.filter((one) => living.has(one.owner)).map(toWorker))
+    // After the parts: whoever sees an epoch of after a switch sees its fold, too.
+    const folds = await madeBy()
+    const present = owners.filter((one) => living.has(one.owner))
+    const shares = shareOut(parts, ableWorkers(present, folds))
     const isMine = (part: SubscriptionPart) => shares[parts.indexOf(part)] === owner
     for (const part of own) {
       const lease = held.get(nameOf(part))
@@ -98,7 +113,7 @@ export function makeMembership(options: MembershipOptions): Membership {
     const abandoned = free.filter((part) => part.owner === owner && !isMine(part))
     if (abandoned.length > 0) await work.release(abandoned.map(leaseOf))
     await take(free.filter(isMine))
-    looked(parts)
+    looked(parts, present, folds)
   }
 
   /** Divides what is new, and what is divided otherwise than this process wants it while nobody works on it. */
@@ -107,7 +122,7 @@ export function makeMembership(options: MembershipOptions): Membership {
     for (const subscription of subscriptions) {
       let there = parts.filter((part) => part.subscription === subscription.id)
       const isFree = (part: SubscriptionPart) => part.owner === null || !living.has(part.owner)
-      if (there.length === subscription.partitions || !there.every(isFree)) continue
+      if (there.length === subscription.partitions || !there.every(isFree) || subscription.isOnDemand) continue
       if (await beforeDividing(subscription, there)) there = [...(await work.parts(subscription.id))]
       if (!there.every(isFree)) continue
       const start = there.length === 0 ? await startAt(subscription) : 0
@@ -133,13 +148,18 @@ export function makeMembership(options: MembershipOptions): Membership {
       if (why === 'shared') await work.release([lease])
     })()
       .catch(failed)
-      .finally(() => leaving.delete(nameOf(lease)))
+      .finally(() => {
+        leaving.delete(nameOf(lease))
+        // Who has taken it may have let go of it again, as one does who switches a view: it need not wait for the next look.
+        if (why === 'lost' && !left) void look()
+      })
     leaving.set(nameOf(lease), end)
   }
 
-  function look(): Promise<void> {
+  function look(before: () => Promise<unknown> = async () => {}): Promise<void> {
     cancel()
     looking = looking
+      .then(() => (left ? undefined : before()))
       .then(() => (left ? undefined : lookOnce()))
       .catch(failed)
       .then(() => {
@@ -149,7 +169,12 @@ export function makeMembership(options: MembershipOptions): Membership {
   }
 
   return {
-    look,
+    look: () => look(),
+    takeUp: (subscription) =>
+      look(async () => {
+        const free = (await work.parts(subscription)).filter((part) => part.owner === null)
+        if (free.length > 0) await work.acquire(owner, free.map(leaseOf))
+      }),
     looked: () => looking,
     lost(lease) {
       held.delete(nameOf(lease))
@@ -175,6 +200,7 @@ function redivided(
   start: number,
 ): readonly Pick<SubscriptionPart, 'part' | 'position' | 'state'>[] {
   const positions = Array.from({ length: slotCount }, () => start)
+  const proofs = parts.map(({ part, position, state }) => ({ slot: slotsOf(part).from, ofPart: proofsAt(JSON.parse(state), position) }))
   const states = parts.map(({ state }) => JSON.parse(state) as PartState)
   const began = parts.length > 0 ? Math.max(...states.map((state) => state.start ?? 0)) : start
   const rewound = Math.min(...states.map((state) => state.rewound ?? 0), Number.MAX_SAFE_INTEGER)
@@ -189,24 +215,20 @@ function redivided(
     const position = Math.min(...positions.slice(from, to + 1))
     const ahead: Record<number, number> = {}
     for (let slot = from; slot <= to; slot++) if ((positions[slot] as number) > position) ahead[slot] = positions[slot] as number
-    const state: PartState = { ...known, ...(Object.keys(ahead).length > 0 ? { ahead } : {}) }
+    const own = proofs.filter(({ slot }) => slot >= from && slot <= to).flatMap(({ ofPart }) => ofPart)
+    const state: PartState = { ...known, ...(Object.keys(ahead).length > 0 && { ahead }), ...handedOn(own, position) }
     return { part, position, state: JSON.stringify(state) }
   })
 }
 
 /** What a part keeps with its position. */
-export interface PartState {
+export interface PartState extends KeptProofs {
   /** Slots that are further than the part, from a time when they were in another one. */
   readonly ahead?: Readonly<Record<number, number>>
   /** Where the subscription began when it was new; absent: before the first event. */
   readonly start?: number
   /** The number of the last rewind that it has made. */
   readonly rewound?: number
-}
-
-function toWorker({ owner, about }: WorkOwner): Worker {
-  const { subscriptions = [] } = JSON.parse(about) as { readonly subscriptions?: readonly string[] }
-  return { owner, subscriptions: new Set(subscriptions) }
 }
 
 const leaseOf = ({ subscription, part, epoch }: Lease): Lease => ({ subscription, part, epoch })

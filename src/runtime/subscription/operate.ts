@@ -3,10 +3,12 @@ import { closest } from '../../core/closest.ts'
 import { UnknownSubscriptionError, UnsupportedError, ValidationError } from '../../core/errors.ts'
 import { isLogPlace, type LogPlace } from '../../core/start-from.ts'
 import { type Engine, report } from '../engine.ts'
+import { type Rebuilds, rebuildsOf } from '../rebuild/rebuilds.ts'
 import { withPatience } from '../timeout.ts'
 import { controlOf, type Wish, wish } from './control.ts'
 import { followersOf } from './define.ts'
 import { positionBefore } from './find-position.ts'
+import { forgetHoles, type Hole } from './holes.ts'
 import { insideOf } from './inside.ts'
 import { rewindFree, rewindsOf } from './rewinding.ts'
 import { type SubscriptionStatistics, subscriptionStatistics } from './subscription-statistics.ts'
@@ -21,7 +23,7 @@ import type { Subscriptions } from './subscriptions.ts'
  * the parts that this process works on; other processes follow at their next look, within a third of a lease. Called by a handler about
  * itself it takes effect behind the event that is being handled.
  */
-export interface SubscriptionCalls {
+export interface SubscriptionCalls extends Rebuilds {
   /** How far each of them is, and what holds it up. */
   list(): Promise<readonly SubscriptionStatistics[]>
   /**
@@ -43,9 +45,19 @@ export interface SubscriptionCalls {
    * @throws ValidationError (`ES_VALIDATION`) no place, or a position beyond the log. And as `pause`.
    */
   rewind(name: string, to: LogPlace): Promise<void>
+  /**
+   * Compares what the parts that this process works on have looked at with the log, as happens by itself now and then. Only what was
+   * looked at since the last time is read again.
+   *
+   * @returns the holes that it has found; `list` has them too, until they are forgotten.
+   */
+  audit(): Promise<readonly Hole[]>
+  /** Forgets the holes of one subscription, or of all: somebody has dealt with them. Returns how many there were. @throws as `pause`. */
+  forgetHoles(name?: string): Promise<number>
 }
 
-export function subscriptionCalls(engine: Engine, running: () => Subscriptions | undefined): SubscriptionCalls {
+/** @param stopping  aborts when the app stops. */
+export function subscriptionCalls(engine: Engine, running: () => Subscriptions | undefined, stopping: AbortSignal): SubscriptionCalls {
   const { store, settings, clock, tell } = engine
 
   function find(name: string) {
@@ -79,6 +91,7 @@ export function subscriptionCalls(engine: Engine, running: () => Subscriptions |
   }
 
   return {
+    ...rebuildsOf(engine, running, stopping),
     list: () => subscriptionStatistics(engine, running()),
     async pause(name) {
       await change('pause', find(name), (now) => ({ ...now, isPaused: true }))
@@ -115,5 +128,7 @@ export function subscriptionCalls(engine: Engine, running: () => Subscriptions |
         tell?.({ signal: 'subscription.rewind', kind, name: follower.name, part, from, to: at }),
       )
     },
+    audit: async () => (await running()?.audit()) ?? [],
+    forgetHoles: (name) => forgetHoles(store.work, name === undefined ? followersOf(engine) : [find(name)]),
   }
 }

@@ -25,6 +25,7 @@ import type { LogFeed } from './log-feed.ts'
 import type { PartState } from './membership.ts'
 import { type Parked, parkedKind, toParked, toRecord } from './parked.ts'
 import { type Change, Exhausted, makeParking, type Parkings, withoutFirst } from './parking.ts'
+import { makeProver, type Proof } from './proof.ts'
 import { isIn, slotOf, slotsOf } from './slots.ts'
 import type { Batch, Delivery, Failed, Gathered, Subscription, Verdict } from './subscription.ts'
 
@@ -38,6 +39,8 @@ export interface WorkerContext {
   /** How long a step without anything to write may stay unwritten, and how long handling may go on without a commit. */
   readonly checkpointEveryMs: number
   readonly restart: { readonly maxRestarts: number; readonly withinMs: number }
+  /** Whether parts keep proofs of what they have looked at. */
+  readonly isProving: boolean
   /** Told whenever the position or the status has changed. */
   readonly moved: (worker: PartWorker) => void
   /** Told when something is parked, tried again, or done after all. */
@@ -68,24 +71,25 @@ export interface PartWorker {
   /** What is parked, by key. */
   readonly parked: readonly Parked[]
   readonly handled: number
+  /** What it has looked at; nobody has compared that with the log yet. */
+  readonly proofs: readonly Proof[]
   readonly error: unknown
   /** When there is something to do by itself, in milliseconds since 1970. */
   readonly nextDueAt: number | undefined
   /** Looks again at what is parked: somebody has changed it. */
   poke(): void
+  /** A proof was compared with the log. */
+  compared(proof: Proof): void
   /** Ends after what it is doing; the lease is still held. */
   stop(): Promise<void>
 }
-
-/** How many deliveries share a commit at most. */
-const mostTogether = 1000
 
 /** How often what is to be parked is worked out anew because somebody else has changed what was parked before. */
 const mostConflicts = 10
 
 export function startPartWorker(context: WorkerContext, subscription: Subscription, lease: Lease): PartWorker {
   const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, inside, tell, tracing } = context
-  const { kind, name } = subscription
+  const { kind, name, together: mostTogether = 1000 } = subscription
   const { part } = lease
   const slots = slotsOf(part)
   const stopping = new AbortController()
@@ -93,7 +97,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     part,
     slots,
     stopping: stopping.signal,
-    commit: (gathered) => commit({ ...gathered, steps: [lease] }),
+    lease,
+    commit: ({ steps = [], ...work }) => commit({ ...work, steps: [lease, ...steps] }),
   })
   const parking = makeParking({ work: store.work, clock }, subscription, slots)
   let status: WorkerStatus = 'working'
@@ -102,6 +107,11 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   let seen = 0
   /** Slots that are further than the part. */
   let ahead: NonNullable<PartState['ahead']> = {}
+  const prover = context.isProving ? makeProver(subscription.types) : undefined
+  /** Less is to be proven than the store has. */
+  let isProofOld = false
+  /** What is kept with the position beside what changes with it. */
+  let state: PartState = {}
   let handled = 0
   let unwrittenSince: number | undefined
   let isPoked = false
@@ -162,7 +172,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (!part) throw new LeaseLostError(lease.subscription, lease.part)
     position = part.position
     seen = part.position
-    ahead = (fromJson(part.state) as PartState).ahead ?? {}
+    state = fromJson(part.state) as PartState
+    ahead = state.ahead ?? {}
+    prover?.resume(state, position)
+    isProofOld = false
     const [furthest, head] = [Math.max(position, ...Object.values(ahead)), await store.head()]
     if (furthest > head) throw new CheckpointAheadError(name, furthest, head)
     unwrittenSince = undefined
@@ -179,6 +192,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     position = to
     seen = to
     ahead = {}
+    state = {}
+    prover?.resume(state, to)
   }
 
   async function lookAgain(): Promise<void> {
@@ -215,7 +230,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     try {
       if (isPoked || stopping.signal.aborted) return undefined
       if (seen >= feed.head) become('waiting')
-      const page = await feed.next(seen, subscription.types, enough.signal)
+      const page = await feed.next(seen, subscription.types, enough.signal, mostTogether)
       if (page) become('working')
       return page
     } finally {
@@ -232,18 +247,26 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   }
 
   async function take(page: LogPage): Promise<void> {
-    const deliveries = page.events.flatMap(deliveriesOf)
+    const deliveries: Delivery[] = []
+    const passed: number[] = []
+    for (const stored of page.events) {
+      const own = deliveriesOf(stored)
+      if (own.length === 0) passed.push(stored.position)
+      else deliveries.push(...own)
+    }
+    prover?.pass(passed)
     for (let done = 0; done < deliveries.length && !stopping.signal.aborted; ) {
       const some = wholeEvents(deliveries, done, done + together)
       const end = done + some.length === deliveries.length ? page.position : positionOf(some)
       done += await traced(some, () => takeSome(some, end))
     }
-    if (deliveries.length === 0) passBy(page.position)
+    if (deliveries.length === 0) passBy(page.position, [])
   }
 
   /** Goes on without a commit; the step is written a little later. */
-  function passBy(to: number): void {
+  function passBy(to: number, taken: readonly Delivery[]): void {
     seen = to
+    prover?.written(prover.upTo(to, taken))
     // On whole intervals, so that all who are in the same situation can share a commit.
     unwrittenSince ??= Math.floor(clock.now() / checkpointEveryMs) * checkpointEveryMs
     moved(worker)
@@ -298,7 +321,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (count === 0) return 0
     const done = deliveries.slice(0, count)
     const to = count === deliveries.length ? end : positionOf(done)
-    const refusal = await commitBatch(batch, to, () => parkings.changes())
+    const refusal = await commitBatch(batch, to, () => parkings.changes(), done)
     if (!refusal) {
       tellStep(done, to, startedAt)
       tellSkipped(skipped)
@@ -324,7 +347,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         skipped.push(...parkOrSkip(parkings, delivery, failure))
       }
     }
-    await step(to, {}, () => parkings.changes())
+    await step(to, {}, () => parkings.changes(), deliveries)
     tellSkipped(skipped)
   }
 
@@ -387,7 +410,12 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   }
 
   /** Commits a batch with its step. Returns why not, when that is the fault of its events. */
-  async function commitBatch(batch: Batch, to: number, changes: () => readonly Change[]): Promise<Failed | undefined> {
+  async function commitBatch(
+    batch: Batch,
+    to: number,
+    changes: () => readonly Change[],
+    taken: readonly Delivery[] = [],
+  ): Promise<Failed | undefined> {
     let gathered: Gathered
     const failed = batch.finish && (await inside(worker, () => batch.finish?.(to)))
     if (failed && stopping.signal.aborted) throw failed.error // it was cut short
@@ -400,8 +428,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     }
     try {
       // Who catches up would do little else than commit.
-      if (consumer.mayRepeat && to < feed.head && changes().length === 0) passBy(to)
-      else await step(to, gathered, changes)
+      if (consumer.mayRepeat && to < feed.head && changes().length === 0) passBy(to, taken)
+      else await step(to, gathered, changes, taken)
       return undefined
     } catch (failure) {
       if (!isOfEvents(failure)) throw failure
@@ -484,13 +512,20 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   }
 
   /** Commits, and only then remembers. Changes that are worked out on demand are so again when somebody else was faster. */
-  async function step(to: number, gathered: Gathered, changes: readonly Change[] | (() => readonly Change[])): Promise<void> {
+  async function step(
+    to: number,
+    gathered: Gathered,
+    changes: readonly Change[] | (() => readonly Change[]),
+    taken: readonly Delivery[] = [],
+  ): Promise<void> {
+    const looked = prover?.upTo(to, taken)
     if (to > position) await consumer.reached?.(to)
     for (let attempt = 1; ; attempt++) {
       const some = typeof changes === 'function' ? changes() : changes
       const records = [...(gathered.records ?? []), ...some.map(({ known, next }) => toRecord(known, next))]
       try {
-        await commit({ ...gathered, steps: [{ ...lease, ...(to > position ? { position: to } : {}) }], records })
+        const isWritten = to > position || (to >= seen && isProofOld)
+        await commit({ ...gathered, steps: [{ ...lease, ...(isWritten ? { position: to, ...stateAt(to, looked) } : {}) }], records })
       } catch (failure) {
         const isWorthIt = failure instanceof RecordConflictError && typeof changes === 'function' && attempt < mostConflicts
         if (!isWorthIt) throw failure
@@ -501,12 +536,23 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       if (to >= seen) {
         seen = to
         unwrittenSince = undefined
+        if (looked) prover?.written(looked)
+        isProofOld = false
       }
       parking.written(some)
       for (const { known, next } of some) context.parked(worker, next ?? { ...known, positions: [] }, known)
       moved(worker)
       return
     }
+  }
+
+  /** What is kept with a position. Without proofs it stays as it is. */
+  function stateAt(to: number, looked: Proof | undefined): { readonly state?: string } {
+    if (!prover || !looked) return {}
+    const later = Object.entries(ahead).filter(([, slotAt]) => slotAt > to)
+    const { ahead: _, proof: __, earlierProofs: ___, ...others } = state
+    const next: PartState = { ...others, ...(later.length > 0 && { ahead: Object.fromEntries(later) }), ...prover.kept(looked) }
+    return { state: JSON.stringify(next) }
   }
 
   async function commit(work: Work): Promise<void> {
@@ -534,6 +580,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     get handled() {
       return handled
     },
+    get proofs() {
+      return prover?.proofs ?? []
+    },
     get error() {
       return error
     },
@@ -543,6 +592,12 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     poke() {
       isPoked = true
       if (status === 'waiting') become('working') // whoever waits for everything to be done must not be told so now
+      wake()
+    },
+    compared(proof) {
+      prover?.compared(proof)
+      isProofOld = true
+      unwrittenSince ??= Math.floor(clock.now() / checkpointEveryMs) * checkpointEveryMs
       wake()
     },
     async stop() {

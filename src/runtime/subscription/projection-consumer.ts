@@ -8,8 +8,15 @@ import type { RowWrite } from '../../core/work-store.ts'
 import { keysOf } from '../view/transactional-views.ts'
 import type { Batch, Consumer, Delivery } from './subscription.ts'
 
-/** How many rows a part keeps as text, so that it need not read them again. */
+/** How many rows a part keeps as text at least, so that it need not read them again. */
 const keptRows = 10_000
+
+/** A consumer of a projection, with what it must be told of the rows that are there. */
+export interface ProjectionConsumer extends Consumer {
+  resume(): Promise<void>
+  /** There are no rows yet, so those that it has not written need not be looked for. */
+  beginEmpty(): void
+}
 
 interface Folding {
   readonly tenant: string
@@ -19,18 +26,39 @@ interface Folding {
   row: unknown
 }
 
+/** The generation of rows that a view is read from. */
+export async function liveGeneration(views: Pick<ViewStore, 'defined'>, view: string): Promise<number> {
+  return (await views.defined()).find((one) => one.view === view)?.generation ?? 0
+}
+
 /**
  * A consumer for one part of a projection. Nobody else writes its rows, so those that it has written need not be read again.
+ *
+ * @param generationOf  which generation of rows it folds into. Asked under the lease: another one becomes live only when the lease is gone.
  */
-export function projectionConsumer(projection: AnyProjection, rows: Pick<ViewStore, 'get'>): Consumer {
+export function projectionConsumer(
+  projection: AnyProjection,
+  rows: Pick<ViewStore, 'get'>,
+  generationOf: () => Promise<number>,
+  kept = keptRows,
+): ProjectionConsumer {
   const { name: view } = projection
+  let generation = 0
+  /** Whether every row that there is is known. */
+  let isComplete = false
   /** The text of rows as they are stored; `null` where there is none. */
   const known = new Map<string, string | null>()
 
   function keep(id: string, row: string | null): void {
     known.delete(id)
     known.set(id, row)
-    if (known.size > keptRows) known.delete(known.keys().next().value as string)
+    if (known.size <= 2 * kept) return
+    // Seldom, and then many: to find the oldest one costs more the more were deleted before it.
+    for (const oldest of known.keys()) {
+      if (known.size <= kept) break
+      known.delete(oldest)
+    }
+    isComplete = false
   }
 
   async function begin(deliveries: readonly Delivery[]): Promise<Batch> {
@@ -39,13 +67,13 @@ export function projectionConsumer(projection: AnyProjection, rows: Pick<ViewSto
     for (const delivery of deliveries) {
       const id = idOf(delivery)
       if (folding.has(id) || missing.has(id)) continue
-      const row = known.get(id)
+      const row = isComplete ? (known.get(id) ?? null) : known.get(id)
       if (row === undefined) missing.set(id, delivery)
       else folding.set(id, foldingOf(delivery, row))
     }
     await Promise.all(
       [...missing].map(async ([id, delivery]) => {
-        const found = await rows.get(delivery.event.tenant, view, delivery.key)
+        const found = await rows.get(delivery.event.tenant, view, delivery.key, generation)
         folding.set(id, foldingOf(delivery, found?.row ?? null))
       }),
     )
@@ -62,7 +90,7 @@ export function projectionConsumer(projection: AnyProjection, rows: Pick<ViewSto
         for (const [id, { tenant, key, row, isChanged }] of folding) {
           if (!isChanged) continue
           const text = row === null ? null : toJson(row, `row "${key}" of projection ${projection.name}`)
-          writes.push({ tenant, view, key, row: text })
+          writes.push({ tenant, view, key, row: text, generation })
           keep(id, text)
         }
         return { rows: writes }
@@ -70,7 +98,20 @@ export function projectionConsumer(projection: AnyProjection, rows: Pick<ViewSto
     }
   }
 
-  return { keysOf: (event) => keysOf(projection, event), begin, forget: () => known.clear() }
+  return {
+    keysOf: (event) => keysOf(projection, event),
+    begin,
+    forget() {
+      known.clear()
+      isComplete = false
+    },
+    beginEmpty() {
+      isComplete = true
+    },
+    async resume() {
+      generation = await generationOf()
+    },
+  }
 }
 
 function foldingOf({ event, key }: Delivery, row: string | null): Folding {

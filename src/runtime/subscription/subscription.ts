@@ -1,7 +1,7 @@
 /** What a subscription is: which events, in which order, and who does something with them. */
 import type { RecordedEvent } from '../../core/recorded-event.ts'
 import type { StartFrom } from '../../core/start-from.ts'
-import type { Work } from '../../core/work-store.ts'
+import type { Lease, Work } from '../../core/work-store.ts'
 import type { Slots } from './slots.ts'
 
 /** An event for one of the keys that it concerns. */
@@ -47,8 +47,9 @@ export interface ConsumerContext {
   readonly slots: Slots
   /** Aborts when the part is given up. */
   readonly stopping: AbortSignal
-  /** Commits something that is no step in the log, under the lease. */
-  readonly commit: (gathered: Gathered) => Promise<void>
+  readonly lease: Lease
+  /** Commits something that is no step in the log, under the lease, and under those of other parts that are named. */
+  readonly commit: (work: Gathered & Pick<Work, 'steps' | 'switches'>) => Promise<void>
 }
 
 /** Who does something with events. */
@@ -94,11 +95,14 @@ export interface Persistence {
 /** What a subscription does. */
 export type SubscriptionKind = 'projection' | 'handler' | 'process'
 
+/** What is worked on in parts: subscriptions, and the rebuilding of a view. */
+export type WorkKind = SubscriptionKind | 'rebuild'
+
 /** A subscription as the app defines it. */
 export interface Subscription {
   /** Unique: `<kind>:<name>`. */
   readonly id: string
-  readonly kind: SubscriptionKind
+  readonly kind: WorkKind
   /** Of the projection, handler or process. */
   readonly name: string
   readonly types: ReadonlySet<string>
@@ -106,6 +110,10 @@ export interface Subscription {
   readonly partitions: number
   /** Where it begins when it was never there before. */
   readonly startFrom: StartFrom
+  /** How many deliveries share a commit at most; default 1,000. */
+  readonly together?: number
+  /** There are parts only while somebody wants them: they are not made by whoever finds none. */
+  readonly isOnDemand?: boolean
   readonly persistence: Persistence
   /** A consumer for one part, with a memory of its own. */
   consumer(context: ConsumerContext): Consumer

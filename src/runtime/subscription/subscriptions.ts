@@ -2,12 +2,16 @@
 import type { Lease, SubscriptionPart } from '../../core/work-store.ts'
 import { type Engine, report } from '../engine.ts'
 import { actKind } from '../process/act-requests.ts'
+import { rebuildSubscriptions } from '../rebuild/rebuild-consumer.ts'
+import { foldsOf, madeBy, tendViews } from '../rebuild/tend-views.ts'
+import { makeAuditor } from './auditor.ts'
 import { changeOrPause } from './await-handled.ts'
 import { type Control, loadControls, noControl } from './control.ts'
 import { type Calls, subscriptionsOf } from './define.ts'
 import { defineAsyncViews } from './define-async-views.ts'
 import { positionBefore } from './find-position.ts'
 import { type HeldPart, type HeldPartContext, holdPart } from './held-part.ts'
+import type { Hole } from './holes.ts'
 import { inside } from './inside.ts'
 import { makeLogFeed } from './log-feed.ts'
 import { makeMembership } from './membership.ts'
@@ -23,6 +27,8 @@ import type { Subscription } from './subscription.ts'
 export interface Subscriptions {
   /** Looks again at what is parked: somebody has changed it. */
   poke(subscription: string): void
+  /** Takes the parts of a subscription that nobody has, instead of leaving them to whoever looks next. */
+  takeUp(subscription: string): Promise<void>
   /** Settles when everything that this process works on has come to the end of the log, and nothing is due. */
   settle(): Promise<void>
   readonly workers: readonly PartWorker[]
@@ -32,6 +38,8 @@ export interface Subscriptions {
   rateOf(subscription: string): number
   /** Looks at what is wanted of a subscription. Resolves when that has taken effect in this process. */
   control(subscription: string): Promise<void>
+  /** Compares what the parts of this process have looked at with the log. */
+  audit(): Promise<readonly Hole[]>
   /** As of the last look. */
   readonly parts: readonly SubscriptionPart[]
   /** Ends what is under way and lets go of everything; gives up waiting after some time. */
@@ -41,15 +49,19 @@ export interface Subscriptions {
 export async function startSubscriptions(engine: Engine, calls: Calls): Promise<Subscriptions> {
   const { store, clock, definitions, settings, tell } = engine
   const progress = progressOf(engine)
-  const subscriptions = subscriptionsOf(engine, calls)
+  const owner = engine.ids.next()
+  const followers = subscriptionsOf(engine, calls)
+  const subscriptions = [...followers, ...rebuildSubscriptions(engine, followers, { ended, look: () => membership.look() })]
   const held = new Map<string, HeldPart>()
   const controls = new Map<string, Control>()
   const rates = new Map(subscriptions.map(({ id }) => [id, makeRate(clock.now())]))
   const counted = new WeakMap<PartWorker, number>()
   let parts: readonly SubscriptionPart[] = []
   await defineAsyncViews(engine)
+  const tender = tendViews(engine, owner, (subscription) => membership.takeUp(subscription))
+  tender.tellChanged(await madeBy(engine))
 
-  const feed = makeLogFeed(store, (error) => report('reading the log failed; it is tried again', error))
+  const feed = makeLogFeed(store, engine.memory, (error) => report('reading the log failed; it is tried again', error))
   const context: WorkerContext = {
     store,
     eventTypes: definitions.eventTypes,
@@ -58,6 +70,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     random: engine.random,
     checkpointEveryMs: settings.checkpointEveryMs,
     restart: settings.restart,
+    isProving: settings.auditEveryMs !== undefined,
     tell,
     tracing: engine.tracing,
     moved(worker) {
@@ -98,9 +111,10 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   const membership = makeMembership({
     work: store.work,
     clock,
-    owner: engine.ids.next(),
-    about: {},
+    owner,
+    about: { folds: foldsOf(engine) },
     subscriptions,
+    madeBy: () => madeBy(engine),
     leaseMs: settings.leaseMs,
     startAt: ({ startFrom }) => positionBefore(store, startFrom),
     prepare: readControls,
@@ -126,12 +140,21 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       if (part && part.worker?.status !== 'lost') tellEnd(tell, part, isLost)
     },
     failed: (error) => report('looking after subscriptions failed; it is tried again', error),
-    looked(found) {
+    looked(found, living, folds) {
       parts = found
+      tender.looked(living, folds)
       for (const part of held.values()) follow(part)
       pokeAll((worker) => worker.parked.length > 0)
       if (definitions.processes.length > 0) pokeRequested().catch((error) => report('looking for requested acts failed', error))
     },
+  })
+  const auditor = makeAuditor({
+    store,
+    clock,
+    background: engine.background,
+    everyMs: settings.auditEveryMs,
+    workers,
+    tell,
   })
   await membership.look()
 
@@ -150,7 +173,9 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     get parts() {
       return parts
     },
+    audit: auditor.audit,
     poke: (subscription) => pokeAll((worker) => worker.subscription.id === subscription),
+    takeUp: (subscription) => membership.takeUp(subscription),
     async settle() {
       await membership.looked()
       for (let head = await store.head(); ; ) {
@@ -163,6 +188,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       }
     },
     async stop(timeoutMs) {
+      auditor.stop()
       const left = membership.leave()
       let timer: ReturnType<typeof setTimeout> | undefined
       const late = new Promise<'late'>((resolve) => {
@@ -173,6 +199,16 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       if (outcome === 'late') report('stopping', new Error(`A handler has not ended within ${timeoutMs} ms; its part is left to others.`))
       feed.close()
     },
+  }
+
+  /** A part is there no longer: what it was made for is done. */
+  function ended(lease: Lease): void {
+    const part = held.get(nameOf(lease))
+    if (part?.lease.epoch !== lease.epoch) return
+    membership.lost(lease)
+    held.delete(nameOf(lease))
+    void part.stop()
+    tellEnd(tell, part, false)
   }
 
   function pokeAll(concerned: (worker: PartWorker) => boolean): void {

@@ -1,8 +1,9 @@
 /** Answers a question to a view: the reference for how values compare. */
+
+import { byCodePoint } from '../../core/code-point-order.ts'
 import { DefinitionError } from '../../core/errors.ts'
 import type { IndexType } from '../../core/projection.ts'
 import type { Comparison, ListRows, Scalar, ViewCursor, ViewDefinition, ViewRow } from '../../core/view-store.ts'
-import { byCodePoint } from './code-point-order.ts'
 import type { KeptRow } from './layer.ts'
 
 /** A row with the value that it is sorted by. */

@@ -1,17 +1,18 @@
 /** The memory store: the reference for every other one, and what tests run on. Keeps JSON text, loses it with the process. */
 import { appendInGroups, lostTogether } from '../../core/append-groups.ts'
 import type { Clock } from '../../core/clock.ts'
+import { byCodePoint } from '../../core/code-point-order.ts'
 import { StoppedError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult, EventStore } from '../../core/event-store.ts'
 import { gate } from '../../core/gate.ts'
 import { categoryOf } from '../../core/stream-name.ts'
 import { wakeUps } from '../../core/wake-ups.ts'
 import { accept, remembered } from './accept.ts'
-import { byCodePoint } from './code-point-order.ts'
 import { Layer } from './layer.ts'
 import { readAll, readStream } from './read.ts'
 import { snapshotStore } from './snapshots.ts'
 import { infoOf, runTransaction } from './transaction.ts'
+import { viewRegistry } from './view-registry.ts'
 import { viewStore } from './views.ts'
 import { workStore } from './work.ts'
 
@@ -52,6 +53,7 @@ export function memory({ clock = { now: Date.now } }: MemoryOptions = {}): Event
     return committed
   }
   const snapshots = snapshotStore(assertOpen)
+  const registry = viewRegistry()
 
   /** Alone among the writers; whoever listens is told when the log has grown. */
   async function alone<T>(work: () => T | Promise<T>): Promise<T> {
@@ -104,9 +106,9 @@ export function memory({ clock = { now: Date.now } }: MemoryOptions = {}): Event
         for (const [key] of expired) committed.outcomes.delete(key)
         return expired.length
       }),
-    views: viewStore(state, writers),
+    views: viewStore(state, writers, registry),
     snapshots,
-    work: workStore(state, writers),
+    work: workStore(state, writers, registry),
     transaction: (work) => alone(() => runTransaction(committed, now, snapshots, work)),
     async migrate() {
       assertOpen()

@@ -1,6 +1,7 @@
 /** Snapshots in memory: a list per stream, by version. */
+
+import { byCodePoint } from '../../core/code-point-order.ts'
 import type { SnapshotStore, StoredSnapshot } from '../../core/snapshot-store.ts'
-import { byCodePoint } from './code-point-order.ts'
 import { inTenant } from './log-index.ts'
 
 /** An empty snapshot store; `assertOpen` throws once the store is closed. */

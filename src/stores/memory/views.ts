@@ -1,35 +1,37 @@
 /** Views in memory. */
 import type { Gate } from '../../core/gate.ts'
-import type { ViewDefinition, ViewStore } from '../../core/view-store.ts'
+import { keptUnder, type ViewStore } from '../../core/view-store.ts'
 import { type KeptRow, Layer } from './layer.ts'
 import { listRows } from './list-rows.ts'
 import { inTenant } from './log-index.ts'
 import { readAll } from './read.ts'
+import type { ViewRegistry } from './view-registry.ts'
 
 /** The views of a store; `state` is what is committed, and throws once the store is closed. */
-export function viewStore(state: () => Layer, gate: Gate): ViewStore {
-  const definitions = new Map<string, Pick<ViewDefinition, 'view' | 'fingerprint'>>()
+export function viewStore(state: () => Layer, gate: Gate, registry: ViewRegistry): ViewStore {
   return {
-    async get(tenant, view, key) {
-      return rowOf(state(), tenant, view, key)
+    async get(tenant, view, key, generation) {
+      return rowOf(state(), tenant, registry.keptUnder(view, generation), key)
     },
     async list(tenant, definition, question) {
-      return listRows(state().rows.get(inTenant(tenant, definition.view))?.values() ?? [], definition, question)
+      const rows = state().rows.get(inTenant(tenant, registry.keptUnder(definition.view, undefined)))
+      return listRows(rows?.values() ?? [], definition, question)
     },
     async defined() {
       state()
-      return [...definitions.values()]
+      return registry.all
     },
-    async define({ view, fingerprint }) {
+    async define(definition) {
       const leave = await gate.enter()
       try {
         state()
-        if (!definitions.has(view)) definitions.set(view, { view, fingerprint })
+        if (!registry.has(definition.view)) registry.set(definition, 0)
       } finally {
         leave()
       }
     },
-    async rebuild({ view, fingerprint }, build) {
+    async rebuild(definition, build) {
+      const { view } = definition
       const leave = await gate.enter()
       try {
         const built = await build(readAll(state))
@@ -39,13 +41,28 @@ export function viewStore(state: () => Layer, gate: Gate): ViewStore {
         for (const { tenant, key, row } of built)
           layer.setRow({ tenant, view, key, row, rowVersion: layer.row(tenant, view, key)?.rowVersion ?? 1 })
         layer.settle()
-        definitions.set(view, { view, fingerprint })
+        registry.set(definition, 0)
+      } finally {
+        leave()
+      }
+    },
+    async prepare() {
+      state() // nothing is searched by index here
+    },
+    async discard({ view }, generation) {
+      const leave = await gate.enter()
+      try {
+        if (registry.isLive(view, generation)) return
+        const { rows } = state()
+        for (const [table, own] of rows) if (firstOf(own)?.view === keptUnder(view, generation)) rows.delete(table)
       } finally {
         leave()
       }
     },
   }
 }
+
+const firstOf = (rows: ReadonlyMap<string, KeptRow>): KeptRow | undefined => rows.values().next().value
 
 /** A row as the port hands it out. */
 export function rowOf(layer: Layer, tenant: string, view: string, key: string): { row: string | null; rowVersion: number } | undefined {

@@ -1,4 +1,6 @@
 /** Work in memory: who does it, how far it is, and its records. */
+
+import { byCodePoint } from '../../core/code-point-order.ts'
 import { LeaseLostError, RecordConflictError } from '../../core/errors.ts'
 import type { Gate } from '../../core/gate.ts'
 import type {
@@ -12,11 +14,11 @@ import type {
   WorkResult,
   WorkStore,
 } from '../../core/work-store.ts'
-import { byCodePoint } from './code-point-order.ts'
-import type { Layer } from './layer.ts'
+import type { KeptRow, Layer } from './layer.ts'
+import type { ViewRegistry } from './view-registry.ts'
 
 /** Reads are synchronous, and writes go through the gate of everybody who writes. @param state  what is committed; throws once the store is closed. */
-export function workStore(state: () => Layer, gate: Gate): WorkStore {
+export function workStore(state: () => Layer, gate: Gate, registry: ViewRegistry): WorkStore {
   const owners = new Map<string, WorkOwner>()
   const parts = new Map<string, SubscriptionPart>()
   const records = new Map<string, WorkRecord>()
@@ -60,9 +62,11 @@ export function workStore(state: () => Layer, gate: Gate): WorkStore {
       if (body === null) records.delete(key)
       else records.set(key, { ...record, body, revision: (records.get(key)?.revision ?? 0) + 1 })
     }
-    for (const { tenant, view, key, row } of work.rows ?? []) {
-      layer.setRow({ tenant, view, key, row, rowVersion: (layer.row(tenant, view, key)?.rowVersion ?? 0) + 1 })
+    for (const { tenant, view, key, row, generation = 0 } of work.rows ?? []) {
+      const under = registry.keptUnder(view, generation)
+      layer.setRow({ tenant, view: under, key, row, rowVersion: (layer.row(tenant, under, key)?.rowVersion ?? 0) + 1 })
     }
+    for (const one of work.switches ?? []) registry.set(one, one.generation)
     return { kind: 'done' }
   }
 
@@ -111,6 +115,19 @@ export function workStore(state: () => Layer, gate: Gate): WorkStore {
 
     commit: (works) => alone(() => works.map(write)),
 
+    async scan({ view, generation, after, limit, subscription }) {
+      const under = registry.keptUnder(view, generation)
+      const rows = [...state().rows.values()].flatMap((table) => [...table.values()].filter((row) => row.view === under))
+      return {
+        rows: rows
+          .flatMap(({ tenant, key, row }) => (row === null ? [] : [{ tenant, key, row }]))
+          .filter((row) => after === undefined || byRow(row, after) > 0)
+          .sort(byRow)
+          .slice(0, limit),
+        parts: partsOf(subscription),
+      }
+    },
+
     async record(name) {
       state()
       return records.get(recordKey(name))
@@ -144,6 +161,10 @@ const byName = (left: Ordered, right: Ordered): number =>
   byCodePoint(left.owner, right.owner) || byCodePoint(left.tenant, right.tenant) || byCodePoint(left.key, right.key)
 
 const byDueTime = (left: Ordered, right: Ordered): number => (left.dueAt ?? 0) - (right.dueAt ?? 0) || byName(left, right)
+
+type RowName = Pick<KeptRow, 'tenant' | 'key'>
+
+const byRow = (left: RowName, right: RowName): number => byCodePoint(left.tenant, right.tenant) || byCodePoint(left.key, right.key)
 
 const byPart = (left: Lease, right: Lease): number =>
   byCodePoint(left.subscription, right.subscription) || byCodePoint(left.part, right.part)

@@ -2,15 +2,17 @@
  * Commits work: what waits when the last commit has ended goes into the next one, in one round trip and without a timer.
  *
  * The function writes all of it, or nothing and names who cannot be written; the others go on without those. Work with statements of
- * the user's own goes alone, in a transaction of its own.
+ * the user's own, or with a switch of views, goes alone, in a transaction of its own.
  */
 import { DacapoError, LeaseLostError, RecordConflictError } from '../../core/errors.ts'
+import { keptUnder } from '../../core/view-store.ts'
 import type { Work, WorkResult, WorkStore } from '../../core/work-store.ts'
 import { statementFailure } from '../sql/statement-failure.ts'
 import { commit } from './commit.ts'
 import { isConstraint, isPassing, isRefusal, storeError } from './driver-errors.ts'
 import { firstOf, type PgClient, rowsOf, type Use } from './pg.ts'
 import { runStatement } from './run-statement.ts'
+import { switchView } from './views.ts'
 
 interface Waiting {
   readonly work: Work
@@ -41,8 +43,8 @@ export function workCommits(schema: string, use: Use): WorkStore['commit'] {
 
   async function write(client: PgClient, batch: readonly Waiting[]): Promise<void> {
     const [first] = batch
-    if (first && hasStatements(first.work)) {
-      first.resolve(await withStatements(client, schema, first.work))
+    if (first && goesAlone(first.work)) {
+      first.resolve(await commitAlone(client, schema, first.work))
       return
     }
     let left = batch
@@ -73,19 +75,19 @@ export function workCommits(schema: string, use: Use): WorkStore['commit'] {
     )
 }
 
-const hasStatements = ({ statements = [] }: Work): boolean => statements.length > 0
+const goesAlone = ({ statements = [], switches = [] }: Work): boolean => statements.length + switches.length > 0
 
 /** From the front of the queue: what fits into one commit and names nothing twice. */
 function takeBatch(queue: Waiting[]): readonly Waiting[] {
   const names = new Set<string>()
   let count = 0
   for (const { work } of queue) {
-    if (count > 0 && (hasStatements(work) || count >= most.works || names.size >= most.writes)) break
+    if (count > 0 && (goesAlone(work) || count >= most.works || names.size >= most.writes)) break
     const own = namesOf(work)
     if (own.some((name) => names.has(name))) break
     for (const name of own) names.add(name)
     count++
-    if (hasStatements(work)) break
+    if (goesAlone(work)) break
   }
   return queue.splice(0, count)
 }
@@ -93,7 +95,7 @@ function takeBatch(queue: Waiting[]): readonly Waiting[] {
 const namesOf = ({ steps = [], records = [], rows = [] }: Work): readonly string[] => [
   ...steps.map(({ subscription, part }) => `p ${subscription} ${part}`),
   ...records.map(({ kind, owner, tenant, key }) => `r ${kind} ${owner} ${tenant}\n${key}`),
-  ...rows.map(({ tenant, view, key }) => `v ${view} ${tenant}\n${key}`),
+  ...rows.map(({ tenant, view, key, generation = 0 }) => `v ${keptUnder(view, generation)} ${tenant}\n${key}`),
 ]
 
 /** The refusals by the number of their work; with any, nothing was written. */
@@ -119,7 +121,7 @@ async function commitTogether(client: PgClient, schema: string, works: readonly 
     records.map(({ expectedRevision }) => expectedRevision ?? null),
     records.map(({ work }) => work),
     rows.map(({ tenant }) => tenant),
-    rows.map(({ view }) => view),
+    rows.map(({ view, generation = 0 }) => keptUnder(view, generation)),
     rows.map(({ key }) => key),
     rows.map(({ row }) => row),
   ]
@@ -145,11 +147,14 @@ function refusalsOf(works: readonly Work[], lost = new Set<number>(), changed = 
 }
 
 /** In a transaction that is open over several round trips, so it goes alone. */
-async function withStatements(client: PgClient, schema: string, work: Work): Promise<WorkResult> {
+async function commitAlone(client: PgClient, schema: string, work: Work): Promise<WorkResult> {
   await rowsOf(client, 'BEGIN ISOLATION LEVEL READ COMMITTED')
   try {
     const [refusal] = (await commitTogether(client, schema, [work])).values()
-    if (!refusal) await runStatements(client, work)
+    if (!refusal) {
+      for (const one of work.switches ?? []) await switchView(client, schema, one)
+      await runStatements(client, work)
+    }
     if (refusal) await rowsOf(client, 'ROLLBACK')
     else await commit(client)
     return refusal ? { kind: 'refused', error: refusal } : { kind: 'done' }

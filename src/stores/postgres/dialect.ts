@@ -7,6 +7,7 @@ export const dialectOf = (schema: string): Dialect => ({
   events: `${schema}.events`,
   tags: `${schema}.tags`,
   viewRows: `${schema}.view_rows`,
+  generations: `${schema}.generations`,
   eventsByPosition: `${schema}.events e`,
   eventsByCorrelation: `${schema}.events e`,
   join: 'JOIN',

@@ -2,12 +2,14 @@
 
 import { gate } from '../../core/gate.ts'
 import type { IndexType } from '../../core/projection.ts'
-import type { BuiltRow, ViewDefinition, ViewStore } from '../../core/view-store.ts'
+import { type BuiltRow, keptUnder, type ViewDefinition, type ViewStore } from '../../core/view-store.ts'
+import type { ViewSwitch } from '../../core/work-store.ts'
+import { discardRows } from '../sql/scan-rows.ts'
 import { listStatement } from '../sql/view-question.ts'
 import { viewClaim } from './claims.ts'
 import { dialectOf } from './dialect.ts'
 import { isSerialization } from './driver-errors.ts'
-import { firstOf, type PgClient, rowsOf } from './pg.ts'
+import { firstOf, type PgClient, type Row, rowsOf } from './pg.ts'
 import { readAll } from './read.ts'
 import type { ReadContext } from './read-context.ts'
 import { select } from './sql-text.ts'
@@ -26,18 +28,65 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
       leave()
     }
   }
+  const dialect = dialectOf(schema)
+  /** Which generations were live when they were last looked at. */
+  const live = new Map<string, number>()
+
+  async function generationOf(client: PgClient, view: string): Promise<number> {
+    const found = await firstOf(client, `SELECT generation FROM ${schema}.generations WHERE view = $1`, [view])
+    return Number(found?.[0] ?? 0)
+  }
+
+  /** Nothing is found where another generation has become the live one; they only go up, so it is found out. */
+  async function listLive(client: PgClient, view: string, list: (generation: number) => Promise<readonly Row[]>): Promise<readonly Row[]> {
+    for (let generation = live.get(view) ?? (await generationOf(client, view)); ; ) {
+      const rows = await list(generation)
+      const now = rows.length > 0 ? generation : await generationOf(client, view)
+      live.set(view, now)
+      if (now === generation) return rows
+      generation = now
+    }
+  }
+
   return {
-    get: (tenant, view, key) => read((client) => getRow(client, schema, tenant, view, key)),
+    get: (tenant, view, key, generation) =>
+      read((client) =>
+        generation === undefined
+          ? getLiveRow(client, schema, tenant, view, key)
+          : getRow(client, schema, tenant, keptUnder(view, generation), key),
+      ),
     list: (tenant, definition, question) =>
       read(async (client) => {
-        const rows = await select(client, listStatement(dialectOf(schema), tenant, definition, question))
+        const rows = await listLive(client, definition.view, (generation) =>
+          select(client, listStatement(dialect, tenant, definition, generation, question)),
+        )
         return rows.map(([key, row, rowVersion]) => ({ key: key as string, row: row as string, rowVersion: rowVersion as number }))
       }),
     defined: () =>
       read(async (client) => {
-        const rows = await rowsOf(client, `SELECT view, fingerprint FROM ${schema}.views ORDER BY view`)
-        return rows.map(([view, fingerprint]) => ({ view: view as string, fingerprint: fingerprint as string }))
+        const text = `SELECT v.view, v.indexes, v.fingerprint, coalesce(g.generation, 0) FROM ${schema}.views v
+          LEFT JOIN ${schema}.generations g ON g.view = v.view ORDER BY v.view`
+        const rows = await rowsOf(client, text)
+        return rows.map(([view, indexes, fingerprint, generation]) => ({
+          view: view as string,
+          indexes: JSON.parse(indexes as string),
+          fingerprint: fingerprint as string,
+          generation: generation as number,
+        }))
       }),
+
+    async prepare({ view, indexes }, generation) {
+      for (const [field, type] of entries(indexes)) await makeIndex(keptUnder(view, generation), field, type)
+    },
+
+    async discard({ view, indexes }, generation) {
+      const steps = discardRows(dialect, view, generation)
+      for (let next = steps.next(); !next.done; ) {
+        const statement = next.value
+        next = steps.next(await read((client) => select(client, statement)))
+      }
+      if ((await read((client) => generationOf(client, view))) !== generation) await dropIndexes(keptUnder(view, generation), indexes)
+    },
 
     async define({ view, indexes, fingerprint }) {
       for (const [field, type] of entries(indexes)) await makeIndex(view, field, type)
@@ -64,9 +113,13 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
         await replace(client, schema, definition, built)
       })
       const outdated = entries(JSON.parse(String(known?.[0] ?? '{}'))).filter(([field, type]) => indexes[field] !== type)
-      for (const [field, type] of outdated)
-        await read((client) => client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${schema}."${indexName(view, field, type)}"`))
+      await dropIndexes(view, Object.fromEntries(outdated))
     },
+  }
+
+  async function dropIndexes(under: string, indexes: ViewDefinition['indexes']): Promise<void> {
+    for (const [field, type] of entries(indexes))
+      await read((client) => client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${schema}."${indexName(under, field, type)}"`))
   }
 
   /** Catches up while appends go on, then reads what has come meanwhile with nobody else writing. */
@@ -94,6 +147,22 @@ export async function getRow(
   return found && { row: found[0] as string | null, rowVersion: found[1] as number }
 }
 
+/** The row of the generation that is live as the statement begins: both are seen at one moment. */
+async function getLiveRow(client: PgClient, schema: string, tenant: string, view: string, key: string): ReturnType<typeof getRow> {
+  const text = `SELECT row, row_version FROM ${schema}.view_rows WHERE tenant = $1 AND key = $3
+    AND view = coalesce((SELECT g.view || '@' || g.generation FROM ${schema}.generations g WHERE g.view = $2), $2)`
+  const found = await firstOf(client, text, [tenant, view, key])
+  return found && { row: found[0] as string | null, rowVersion: found[1] as number }
+}
+
+/** Switches to another generation of rows, in the caller's transaction. */
+export async function switchView(client: PgClient, schema: string, { generation, ...definition }: ViewSwitch): Promise<void> {
+  await setDefinition(client, schema, definition)
+  const text = `INSERT INTO ${schema}.generations (view, generation) VALUES ($1, $2)
+    ON CONFLICT (view) DO UPDATE SET generation = excluded.generation`
+  await rowsOf(client, text, [definition.view, generation])
+}
+
 /**
  * Makes an index; only the owner of the table may. One that is there is left alone, which anybody may. One whose making was
  * interrupted is of no use, and in the way of the next attempt.
@@ -114,12 +183,8 @@ async function ensureIndex(client: PgClient, schema: string, view: string, field
   }
 }
 
-async function replace(
-  client: PgClient,
-  schema: string,
-  { view, indexes, fingerprint }: ViewDefinition,
-  built: readonly BuiltRow[],
-): Promise<void> {
+async function replace(client: PgClient, schema: string, definition: ViewDefinition, built: readonly BuiltRow[]): Promise<void> {
+  const { view } = definition
   // Every key that was ever written gets a new row version: a fold that started from the old rows must not fit.
   await rowsOf(client, `UPDATE ${schema}.view_rows SET row = NULL, row_version = row_version + 1 WHERE view = $1`, [view])
   for (let at = 0; at < built.length; at += rowsInOneStatement) {
@@ -132,6 +197,11 @@ async function replace(
       [view, rows.map(({ tenant }) => tenant), rows.map(({ key }) => key), rows.map(({ row }) => row)],
     )
   }
+  await rowsOf(client, `DELETE FROM ${schema}.generations WHERE view = $1`, [view])
+  await setDefinition(client, schema, definition)
+}
+
+async function setDefinition(client: PgClient, schema: string, { view, indexes, fingerprint }: ViewDefinition): Promise<void> {
   await rowsOf(
     client,
     `INSERT INTO ${schema}.views (view, fingerprint, indexes) VALUES ($1, $2, $3)

@@ -40,6 +40,12 @@ CREATE TABLE ${schema}.records (
 ) WITH (fillfactor = 80);
 CREATE INDEX records_due ON ${schema}.records (kind, owner, due_at) WHERE due_at IS NOT NULL;
 
+-- Which rows of a view are live, where they are not the first ones: those of generation 2 are kept under 'name@2'.
+CREATE TABLE ${schema}.generations (
+  view text COLLATE "C" PRIMARY KEY,
+  generation bigint NOT NULL
+);
+
 -- A sign of life; everybody's comes back.
 CREATE FUNCTION ${schema}.beat(in_owner text, in_about text) RETURNS SETOF ${schema}.owners LANGUAGE sql AS $$
   INSERT INTO ${schema}.owners VALUES (in_owner, 1, in_about)

@@ -1,7 +1,10 @@
 /** Work in PostgreSQL: who does it, how far it is, and its records. */
-import type { Lease, RecordName, SubscriptionPart, WorkStore } from '../../core/work-store.ts'
+import type { BuiltRow } from '../../core/view-store.ts'
+import type { Lease, RecordName, ScanRows, SubscriptionPart, WorkStore } from '../../core/work-store.ts'
+import { scanRows } from '../sql/scan-rows.ts'
 import { partColumns, recordColumns, recordsStatement, toOwner, toPart, toRecord } from '../sql/work-rows.ts'
 import { workCommits } from './commit-work.ts'
+import { dialectOf } from './dialect.ts'
 import { firstOf, type PgClient, rowsOf, type Use } from './pg.ts'
 import { select } from './sql-text.ts'
 
@@ -17,11 +20,7 @@ export function workStore(schema: string, use: Use): WorkStore {
         await rowsOf(client, text, [owner])
       }),
 
-    parts: (subscription) =>
-      use(async (client) => {
-        const text = `SELECT ${partColumns} FROM ${schema}.parts WHERE $1::text IS NULL OR subscription = $1 ORDER BY subscription, part`
-        return (await rowsOf(client, text, [subscription ?? null])).map(toPart)
-      }),
+    parts: (subscription) => use((client) => partsOf(client, schema, subscription)),
     divide: (subscription, held, parts) =>
       use(async (client) => {
         const row = await firstOf(client, `SELECT ${schema}.divide($1, $2, $3, $4, $5, $6)`, [
@@ -39,6 +38,20 @@ export function workStore(schema: string, use: Use): WorkStore {
 
     commit: workCommits(schema, use),
 
+    scan: (question) =>
+      use(async (client) => {
+        await rowsOf(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+        try {
+          const rows = await scan(client, schema, question)
+          const parts = await partsOf(client, schema, question.subscription)
+          await rowsOf(client, 'COMMIT')
+          return { rows, parts }
+        } catch (error) {
+          await rowsOf(client, 'ROLLBACK').catch(() => {}) // a connection that is gone has rolled back by itself, and is not used again
+          throw error
+        }
+      }),
+
     record: ({ kind, owner, tenant, key }: RecordName) =>
       use(async (client) => {
         const text = `SELECT ${recordColumns} FROM ${schema}.records WHERE kind = $1 AND owner = $2 AND tenant = $3 AND key = $4`
@@ -47,6 +60,18 @@ export function workStore(schema: string, use: Use): WorkStore {
       }),
     records: (question) => use(async (client) => (await select(client, recordsStatement(`${schema}.records`, question))).map(toRecord)),
   }
+}
+
+async function partsOf(client: PgClient, schema: string, subscription: string | undefined): Promise<readonly SubscriptionPart[]> {
+  const text = `SELECT ${partColumns} FROM ${schema}.parts WHERE $1::text IS NULL OR subscription = $1 ORDER BY subscription, part`
+  return (await rowsOf(client, text, [subscription ?? null])).map(toPart)
+}
+
+async function scan(client: PgClient, schema: string, question: ScanRows): Promise<readonly BuiltRow[]> {
+  const steps = scanRows(dialectOf(schema), question)
+  let next = steps.next()
+  while (!next.done) next = steps.next(await select(client, next.value))
+  return next.value
 }
 
 /** In one order, so that two who want the same parts do not wait for each other in a circle. */

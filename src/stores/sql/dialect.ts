@@ -8,6 +8,7 @@ export interface Dialect {
   readonly events: string
   readonly tags: string
   readonly viewRows: string
+  readonly generations: string
   /** The event table, called `e`, read by position; and by correlation. */
   readonly eventsByPosition: string
   readonly eventsByCorrelation: string

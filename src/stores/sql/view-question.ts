@@ -2,16 +2,26 @@
 import { DefinitionError } from '../../core/errors.ts'
 import type { IndexType } from '../../core/projection.ts'
 import type { SqlStatement } from '../../core/sql.ts'
-import type { Comparison, ListRows, Scalar, ViewCursor, ViewDefinition } from '../../core/view-store.ts'
+import { type Comparison, keptUnder, type ListRows, type Scalar, type ViewCursor, type ViewDefinition } from '../../core/view-store.ts'
 import type { Dialect } from './dialect.ts'
 import { fragment, join, literal } from './fragment.ts'
 
-/** The rows that match, sorted. The view's name stands in the text, because an index is only used when the planner sees it there. */
-export function listStatement(dialect: Dialect, tenant: string, definition: ViewDefinition, question: ListRows): SqlStatement {
+/**
+ * The rows that match, sorted; none when another generation is live. The name under which they are kept stands in the text, because an
+ * index is only used when the planner sees it there.
+ */
+export function listStatement(
+  dialect: Dialect,
+  tenant: string,
+  definition: ViewDefinition,
+  generation: number,
+  question: ListRows,
+): SqlStatement {
   const { where, orderBy, descending, limit, after } = question
   const conditions = [
     fragment`tenant = ${tenant}`,
-    literal(`view = ${quotedName(definition.view)}`),
+    literal(`view = ${quotedName(keptUnder(definition.view, generation))}`),
+    fragment`${liveGeneration(dialect, definition.view)} = ${literal(String(generation))}`,
     literal('row IS NOT NULL'),
     ...where.map(([field, comparison]) => holds(dialect, typeOf(definition, field), field, comparison)),
   ]
@@ -28,6 +38,10 @@ export function listStatement(dialect: Dialect, tenant: string, definition: View
   return fragment`SELECT key, row, row_version FROM ${literal(dialect.viewRows)}
     WHERE ${join(conditions, ' AND ')} ORDER BY ${order} LIMIT ${limit}`
 }
+
+/** Which generation of a view's rows is live, as an expression. */
+export const liveGeneration = ({ generations }: Dialect, view: string): SqlStatement =>
+  fragment`coalesce((SELECT generation FROM ${literal(generations)} WHERE view = ${view}), 0)`
 
 const never = literal('FALSE')
 
@@ -82,9 +96,9 @@ function typeOf({ view, indexes }: ViewDefinition, field: string): IndexType {
   return type
 }
 
-/** @throws DefinitionError (`ES_DEFINITION`) */
+/** The name of a view, or the one under which another generation of its rows is kept. @throws DefinitionError (`ES_DEFINITION`) */
 export function checkedName(view: string): string {
-  if (!/^[a-z][a-z0-9_-]*$/.test(view)) throw new DefinitionError(`${JSON.stringify(view)} is not the name of a view.`)
+  if (!/^[a-z][a-z0-9_-]*(@[0-9]+)?$/.test(view)) throw new DefinitionError(`${JSON.stringify(view)} is not the name of a view.`)
   return view
 }
 

@@ -6,6 +6,7 @@ export const dialect: Dialect = {
   events: 'dacapo_events',
   tags: 'dacapo_tags',
   viewRows: 'dacapo_view_rows',
+  generations: 'dacapo_generations',
   eventsByPosition: 'dacapo_events e NOT INDEXED',
   eventsByCorrelation: 'dacapo_events e INDEXED BY dacapo_events_correlation',
   join: 'CROSS JOIN',

@@ -126,6 +126,12 @@ export const migrations: readonly Migration[] = [
         PRIMARY KEY (kind, owner, tenant, key)
       ) STRICT, WITHOUT ROWID;
       CREATE INDEX dacapo_records_due ON dacapo_records (kind, owner, due_at) WHERE due_at IS NOT NULL;
+
+      -- Which rows of a view are live, where they are not the first ones: those of generation 2 are kept under 'name@2'.
+      CREATE TABLE dacapo_generations (
+        view TEXT PRIMARY KEY,
+        generation INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
     `,
   },
 ]

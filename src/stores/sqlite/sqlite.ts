@@ -145,7 +145,12 @@ export function sqlite(source: string | SqliteDatabase, options: SqliteOptions =
       }
     },
 
-    views: { ...views, rebuild: (definition, build) => write(() => views.rebuild(definition, build)) },
+    views: {
+      ...views,
+      rebuild: (definition, build) => write(() => views.rebuild(definition, build)),
+      prepare: (definition, generation) => write(() => views.prepare(definition, generation)),
+      discard: (definition, generation) => write(() => views.discard(definition, generation)),
+    },
     snapshots: snapshotStore(read, lifelong),
     work: workStore(read, lifelong),
 

@@ -1,6 +1,8 @@
 /** Views in SQLite. */
 import type { IndexType } from '../../core/projection.ts'
-import type { BuiltRow, ViewDefinition, ViewStore } from '../../core/view-store.ts'
+import { type BuiltRow, keptUnder, type ViewDefinition, type ViewStore } from '../../core/view-store.ts'
+import type { ViewSwitch } from '../../core/work-store.ts'
+import { discardRows } from '../sql/scan-rows.ts'
 import { listStatement } from '../sql/view-question.ts'
 import { dialect } from './dialect.ts'
 import type { Handle } from './handle.ts'
@@ -18,10 +20,12 @@ export interface OpenTransaction {
 /** The views of a store. */
 export function viewStore(read: Read, begin: () => Promise<OpenTransaction>): ViewStore {
   return {
-    get: (tenant, view, key) => read((handle) => getRow(handle, tenant, view, key)),
+    get: (tenant, view, key, generation) => read((handle) => getRowOf(handle, tenant, view, key, generation)),
     list: (tenant, definition, question) =>
       read((handle) =>
-        select(handle, listStatement(dialect, tenant, definition, question)).map(([key, row, rowVersion]) => ({
+        listLive(handle, definition.view, (generation) =>
+          select(handle, listStatement(dialect, tenant, definition, generation, question)),
+        ).map(([key, row, rowVersion]) => ({
           key: key as string,
           row: row as string,
           rowVersion: rowVersion as number,
@@ -29,22 +33,31 @@ export function viewStore(read: Read, begin: () => Promise<OpenTransaction>): Vi
       ),
     defined: () =>
       read((handle) =>
-        handle.rows('SELECT view, fingerprint FROM dacapo_views ORDER BY view').map(([view, fingerprint]) => ({
+        handle.rows(selectDefined).map(([view, indexes, fingerprint, generation]) => ({
           view: view as string,
+          indexes: JSON.parse(indexes as string),
           fingerprint: fingerprint as string,
+          generation: generation as number,
         })),
       ),
 
-    async define(definition) {
-      const transaction = await begin()
-      const { handle } = transaction
-      try {
+    define: (definition) =>
+      commit((handle) => {
         if (!handle.first('SELECT 1 FROM dacapo_views WHERE view = ?', definition.view)) register(handle, definition)
-        transaction.commit()
-      } catch (error) {
-        transaction.rollback()
-        throw error
+      }),
+
+    prepare: ({ view, indexes }, generation) => commit((handle) => createIndexes(handle, keptUnder(view, generation), indexes)),
+
+    async discard({ view, indexes }, generation) {
+      // In pieces, each in a commit of its own: everybody who writes waits for it.
+      const steps = discardRows(dialect, view, generation)
+      for (let next = steps.next(); !next.done; ) {
+        const statement = next.value
+        next = steps.next(await commit((handle) => select(handle, statement)))
       }
+      await commit((handle) => {
+        if (generationOf(handle, view) !== generation) dropIndexes(handle, keptUnder(view, generation), indexes)
+      })
     },
 
     async rebuild(definition, build) {
@@ -74,7 +87,47 @@ export function viewStore(read: Read, begin: () => Promise<OpenTransaction>): Vi
       }
     },
   }
+
+  async function commit<T>(work: (handle: Handle) => T): Promise<T> {
+    const transaction = await begin()
+    let result: T
+    try {
+      result = work(transaction.handle)
+    } catch (error) {
+      transaction.rollback()
+      throw error
+    }
+    transaction.commit()
+    return result
+  }
 }
+
+const selectDefined = `SELECT v.view, v.indexes, v.fingerprint, ifnull(g.generation, 0) FROM dacapo_views v
+  LEFT JOIN dacapo_generations g ON g.view = v.view ORDER BY v.view`
+
+function generationOf(handle: Handle, view: string): number {
+  return Number(handle.first('SELECT generation FROM dacapo_generations WHERE view = ?', view)?.[0] ?? 0)
+}
+
+/** Nothing was found where another generation has become the live one in between; they only go up, so it is found out. */
+function listLive<T>(handle: Handle, view: string, list: (generation: number) => readonly T[]): readonly T[] {
+  for (let generation = generationOf(handle, view); ; ) {
+    const rows = list(generation)
+    const now = rows.length > 0 ? generation : generationOf(handle, view)
+    if (now === generation) return rows
+    generation = now
+  }
+}
+
+/** A row of a generation, or of the live one. */
+function getRowOf(handle: Handle, tenant: string, view: string, key: string, generation: number | undefined): ReturnType<typeof getRow> {
+  if (generation !== undefined) return getRow(handle, tenant, keptUnder(view, generation), key)
+  const found = handle.first(selectLiveRow, tenant, view, view, key)
+  return found && { row: found[0] as string | null, rowVersion: found[1] as number }
+}
+
+const selectLiveRow = `SELECT row, row_version FROM dacapo_view_rows WHERE tenant = ?
+  AND view = ifnull((SELECT g.view || '@' || g.generation FROM dacapo_generations g WHERE g.view = ?), ?) AND key = ?`
 
 /** A row; `row` is null for a deleted key. */
 export function getRow(
@@ -91,8 +144,7 @@ function replace(handle: Handle, definition: ViewDefinition, built: readonly Bui
   const { view } = definition
   const before = handle.first('SELECT indexes FROM dacapo_views WHERE view = ?', view)?.[0]
   // An index is cheaper to fill at the end than to keep row by row.
-  for (const [field, type] of entries(JSON.parse(String(before ?? '{}'))))
-    handle.exec(`DROP INDEX IF EXISTS ${indexName(view, field, type)}`)
+  dropIndexes(handle, view, JSON.parse(String(before ?? '{}')))
   // Every key that was ever written gets a new row version: a fold that started from the old rows must not fit.
   handle.run('UPDATE dacapo_view_rows SET row = NULL, row_version = row_version + 1 WHERE view = ?', view)
   for (const { tenant, key, row } of built) {
@@ -105,17 +157,36 @@ function replace(handle: Handle, definition: ViewDefinition, built: readonly Bui
       row,
     )
   }
+  handle.run('DELETE FROM dacapo_generations WHERE view = ?', view)
   register(handle, definition)
 }
 
-function register(handle: Handle, { view, indexes, fingerprint }: ViewDefinition): void {
-  for (const [field, type] of entries(indexes)) handle.exec(createIndex(view, field, type))
+function register(handle: Handle, definition: ViewDefinition): void {
+  createIndexes(handle, definition.view, definition.indexes)
+  setDefinition(handle, definition)
+}
+
+/** Switches to another generation of rows, in the caller's commit. */
+export function switchView(handle: Handle, { generation, ...definition }: ViewSwitch): void {
+  setDefinition(handle, definition)
+  handle.run('INSERT OR REPLACE INTO dacapo_generations (view, generation) VALUES (?, ?)', definition.view, generation)
+}
+
+function setDefinition(handle: Handle, { view, indexes, fingerprint }: ViewDefinition): void {
   handle.run(
     'INSERT OR REPLACE INTO dacapo_views (view, fingerprint, indexes) VALUES (?, ?, ?)',
     view,
     fingerprint,
     JSON.stringify(indexes),
   )
+}
+
+function createIndexes(handle: Handle, under: string, indexes: ViewDefinition['indexes']): void {
+  for (const [field, type] of entries(indexes)) handle.exec(createIndex(under, field, type))
+}
+
+function dropIndexes(handle: Handle, under: string, indexes: ViewDefinition['indexes']): void {
+  for (const [field, type] of entries(indexes)) handle.exec(`DROP INDEX IF EXISTS ${indexName(under, field, type)}`)
 }
 
 const entries = (indexes: Readonly<Record<string, IndexType>>): readonly [string, IndexType][] => Object.entries(indexes)

@@ -1,8 +1,11 @@
 /** Work in SQLite: who does it, how far it is, and its records. */
 import { DacapoError, LeaseLostError, RecordConflictError } from '../../core/errors.ts'
-import type { Lease, RecordName, SubscriptionPart, Work, WorkResult, WorkStore } from '../../core/work-store.ts'
+import { keptUnder } from '../../core/view-store.ts'
+import type { Lease, RecordName, ScannedRows, ScanRows, SubscriptionPart, Work, WorkResult, WorkStore } from '../../core/work-store.ts'
+import { scanRows } from '../sql/scan-rows.ts'
 import { statementFailure } from '../sql/statement-failure.ts'
 import { ownerColumns, partColumns, recordColumns, recordsStatement, toOwner, toPart, toRecord } from '../sql/work-rows.ts'
+import { dialect } from './dialect.ts'
 import { isFatal } from './driver-errors.ts'
 import type { Work as CommitWork, GroupCommit } from './group-commit.ts'
 import type { Handle } from './handle.ts'
@@ -10,6 +13,7 @@ import type { Read } from './read.ts'
 import { runStatement } from './run-statement.ts'
 import { select } from './select.ts'
 import { bookkeeping } from './snapshots.ts'
+import { switchView } from './views.ts'
 
 /** The work of a store; what it writes rides along with whatever is committed next. */
 export function workStore(read: Read, commit: GroupCommit): WorkStore {
@@ -58,6 +62,8 @@ export function workStore(read: Read, commit: GroupCommit): WorkStore {
 
     commit: (works) => Promise.all(works.map((work) => commit.submit(toCommit(work)))),
 
+    scan: (question) => read((handle) => scan(handle, question)),
+
     record: ({ kind, owner, tenant, key }) =>
       read((handle) => {
         const row = handle.first(`SELECT ${recordColumns} FROM dacapo_records ${whereRecord}`, kind, owner, tenant, key)
@@ -105,7 +111,7 @@ function toCommit(work: Work): CommitWork<WorkResult> {
 }
 
 /** Refuses before anything is written; only a statement of the user's own can fail after that. */
-function write(handle: Handle, { steps = [], records = [], rows = [], statements = [] }: Work): WorkResult {
+function write(handle: Handle, { steps = [], records = [], rows = [], switches = [], statements = [] }: Work): WorkResult {
   for (const { subscription, part, epoch } of steps) {
     const held = handle.first('SELECT 1 FROM dacapo_parts WHERE subscription = ? AND part = ? AND epoch = ?', subscription, part, epoch)
     if (!held) return { kind: 'refused', error: new LeaseLostError(subscription, part) }
@@ -129,7 +135,8 @@ function write(handle: Handle, { steps = [], records = [], rows = [], statements
     if (body === null) handle.run(`DELETE FROM dacapo_records ${whereRecord}`, kind, owner, tenant, key)
     else handle.run(setRecord, kind, owner, tenant, key, slot, status, dueAt, body)
   }
-  for (const { tenant, view, key, row } of rows) handle.run(setRow, tenant, view, key, row)
+  for (const { tenant, view, key, row, generation = 0 } of rows) handle.run(setRow, tenant, keptUnder(view, generation), key, row)
+  for (const one of switches) switchView(handle, one)
   for (const statement of statements) {
     try {
       runStatement(handle, statement)
@@ -139,6 +146,19 @@ function write(handle: Handle, { steps = [], records = [], rows = [], statements
     }
   }
   return { kind: 'done' }
+}
+
+/** In one snapshot: between two statements another process may commit. */
+function scan(handle: Handle, question: ScanRows): ScannedRows {
+  handle.exec('SAVEPOINT dacapo_scan')
+  try {
+    const steps = scanRows(dialect, question)
+    let next = steps.next()
+    while (!next.done) next = steps.next(select(handle, next.value))
+    return { rows: next.value, parts: partsOf(handle, question.subscription) }
+  } finally {
+    handle.exec('RELEASE dacapo_scan')
+  }
 }
 
 function revisionOf(handle: Handle, { kind, owner, tenant, key }: RecordName): number {

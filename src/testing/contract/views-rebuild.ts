@@ -21,7 +21,7 @@ export const viewRebuildCases = inPart('views', [
       expectEqual(seen, 4, 'how many events of the stream the rebuild was given')
       expectEqual(
         (await store.views.defined()).filter(({ view }) => view === 'balances'),
-        [{ view: 'balances', fingerprint: 'fold-2' }],
+        [{ ...definition, generation: 0 }],
         'the definitions',
       )
       const question = { where: [], orderBy: undefined, descending: false, limit: 10, after: undefined }

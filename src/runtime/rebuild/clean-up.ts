@@ -1,0 +1,37 @@
+/** Deletes what rebuilds have left behind: the rows of before, and those of one that was cancelled. */
+import type { RecordWrite, WorkRecord } from '../../core/work-store.ts'
+import type { Engine } from '../engine.ts'
+import { controlKind } from '../subscription/control.ts'
+import { parkedKind } from '../subscription/parked.ts'
+import { allRecords, deletion, foldedRecord, type Garbage, idOfJob, jobRecord, readJob, takeAway } from './rebuild-job.ts'
+
+/**
+ * Safe to call at any time, from any process, and again after a crash: what is to be deleted stands in the job's record until it is.
+ */
+export async function cleanUp({ store }: Pick<Engine, 'store'>, view: string): Promise<void> {
+  const { work, views } = store
+  for (;;) {
+    const job = await readJob(work, view)
+    const { garbage } = job
+    if (garbage.length === 0) return
+    // Whoever still fills one of them must have stopped before: otherwise a row might come after the others were deleted.
+    await takeAway(work, view, (generation) => garbage.some((one) => one.generation === generation))
+    for (const { generation, indexes } of garbage) await views.discard({ view, indexes, fingerprint: '' }, generation)
+    const left = await leftBy(garbage, job.status === 'running' ? idOfJob(job) : undefined)
+    // Refused when another job has begun meanwhile, so nothing of that one is deleted.
+    const [result] = await work.commit([{ records: [jobRecord({ ...job, garbage: [] }), ...left] }])
+    if (result?.kind === 'done') return
+  }
+
+  /** Records of works that are over. One that runs under the same id has made room for itself. */
+  async function leftBy(garbage: readonly Garbage[], running: string | undefined): Promise<readonly RecordWrite[]> {
+    const ids = new Set(garbage.flatMap(({ id }) => (id === undefined || id === running ? [] : [id])))
+    const found: RecordWrite[] = []
+    for (const id of ids) found.push(foldedRecord(id, null), ...(await recordsOf(id)).map(deletion))
+    return found
+  }
+
+  async function recordsOf(id: string): Promise<readonly WorkRecord[]> {
+    return [...(await allRecords(work, parkedKind, id)), ...(await allRecords(work, controlKind, id))]
+  }
+}

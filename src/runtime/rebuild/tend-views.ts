@@ -1,0 +1,117 @@
+/**
+ * Looks after the views of async projections: notices a fold that has changed, has it rebuilt where that is wanted, and goes on with what a
+ * process has left half done.
+ *
+ * A rebuild is begun by itself only when no process lives that has the fold of the stored rows. So a build that is being replaced does not
+ * take back what the new one has rebuilt, and the new one begins when the last of the old ones has gone.
+ */
+import type { AnyProjection } from '../../core/projection.ts'
+import type { WorkOwner } from '../../core/work-store.ts'
+import { type Engine, report } from '../engine.ts'
+import { viewDefinitionOf } from '../prepare-store.ts'
+import { aboutOf, type Folds } from '../subscription/able-workers.ts'
+import { subscriptionId } from '../subscription/define.ts'
+import { beginRebuild } from './begin-rebuild.ts'
+import { cleanUp } from './clean-up.ts'
+import { isRebuildable, partOfJob, readJob, rebuildId } from './rebuild-job.ts'
+
+const idOf = ({ name }: AnyProjection): string => subscriptionId('projection', name)
+
+const asyncViews = ({ definitions }: Pick<Engine, 'definitions'>): readonly AnyProjection[] => definitions.views.filter(isRebuildable)
+
+const fingerprintOf = (view: AnyProjection): string => viewDefinitionOf(view).fingerprint
+
+/** The folds of this build. */
+export const foldsOf = (engine: Pick<Engine, 'definitions'>): Readonly<Record<string, string>> =>
+  Object.fromEntries(asyncViews(engine).map((view) => [idOf(view), fingerprintOf(view)]))
+
+/** The folds that the stored rows were made by. */
+export async function madeBy({ store }: Pick<Engine, 'store'>): Promise<Folds> {
+  return new Map((await store.views.defined()).map(({ view, fingerprint }) => [subscriptionId('projection', view), fingerprint]))
+}
+
+/** Whether the rows of a projection were made by another fold than this build has. */
+export function isChanged(view: AnyProjection, folds: Folds): boolean {
+  const stored = folds.get(idOf(view))
+  return stored !== undefined && stored !== fingerprintOf(view)
+}
+
+export interface ViewTender {
+  /** Tells which folds have changed. */
+  tellChanged(folds: Folds): void
+  /** After a look: begins what is to be begun by itself. */
+  looked(living: readonly WorkOwner[], folds: Folds): void
+}
+
+/**
+ * @param owner   of this process.
+ * @param takeUp  has this process take the part of a rebuild, if nobody has it.
+ */
+export function tendViews(engine: Engine, owner: string, takeUp: (subscription: string) => Promise<void>): ViewTender {
+  const { store, settings, tell } = engine
+  const policyOf = (view: AnyProjection) => view.rebuild ?? settings.rebuild
+  /** Views for which something is being begun. */
+  const busy = new Set<AnyProjection>()
+
+  function inBackground(view: AnyProjection, work: () => Promise<unknown>): void {
+    if (busy.has(view)) return
+    busy.add(view)
+    engine.background.run(
+      async () => {
+        try {
+          await work()
+        } finally {
+          busy.delete(view)
+        }
+      },
+      (error) => report(`beginning a rebuild of ${view.name} failed; it is tried again`, error),
+    )
+  }
+
+  /** One of those who would begin the same begins it; any of them could. */
+  function isFirstOfItsKind(view: AnyProjection, living: readonly WorkOwner[]): boolean {
+    const alike = living.filter((one) => aboutOf(one).folds?.[idOf(view)] === fingerprintOf(view)).map((one) => one.owner)
+    return alike.sort()[0] === owner
+  }
+
+  async function beginChanged(view: AnyProjection, living: readonly WorkOwner[]): Promise<void> {
+    const job = await readJob(store.work, view.name)
+    // Another build rebuilds it: it is left alone as long as it is there.
+    const isOthers = job.status === 'running' && living.some((one) => aboutOf(one).folds?.[idOf(view)] === job.fingerprint)
+    if (isOthers && job.fingerprint !== fingerprintOf(view)) return
+    await beginRebuild(engine, view, false)
+    await takeUp(rebuildId(view))
+  }
+
+  /** A process that has begun something may be gone before it was done. */
+  async function goOn(view: AnyProjection): Promise<void> {
+    await cleanUp(engine, view.name)
+    const job = await readJob(store.work, view.name)
+    if (job.status !== 'running' || job.fingerprint !== fingerprintOf(view) || (await partOfJob(store.work, rebuildId(view), job))) return
+    await beginRebuild(engine, view, job.isComparison)
+    await takeUp(rebuildId(view))
+  }
+
+  return {
+    tellChanged(folds) {
+      for (const view of asyncViews(engine)) {
+        if (!isChanged(view, folds)) continue
+        tell?.({ signal: 'projection.changed', projection: view.name, rebuild: policyOf(view) })
+        const what = policyOf(view) === 'auto' ? 'it is rebuilt' : `call app.subscriptions.rebuild('${view.name}')`
+        report(`projection ${view.name}`, `its stored rows were made by another fold than this build has: ${what}`)
+      }
+    },
+    looked(living, folds) {
+      for (const view of asyncViews(engine)) {
+        const made = folds.get(idOf(view))
+        const isKept = living.some((one) => aboutOf(one).folds?.[idOf(view)] === made)
+        if (!isFirstOfItsKind(view, living)) continue
+        const isDue = policyOf(view) === 'auto' && isChanged(view, folds) && !isKept
+        inBackground(view, async () => {
+          await goOn(view)
+          if (isDue) await beginChanged(view, living)
+        })
+      }
+    },
+  }
+}

@@ -1,0 +1,82 @@
+/** Random programs of rebuilds: whatever fails, freezes, crashes or is cancelled, the view is one fold of the whole log, at any time. */
+import assert from 'node:assert/strict'
+import { beforeEach, test } from 'node:test'
+import fc from 'fast-check'
+import type { EventStore } from '../../../src/core/event-store.ts'
+import type { TestClock } from '../../../src/testing/index.ts'
+import { storesByName } from '../../runtime/on-every-store.ts'
+import { check } from '../check.ts'
+import { type Flaw, firstViolation } from '../flaws.ts'
+import { programs } from '../programs.ts'
+import { onlyOne, worlds } from '../worlds.ts'
+import { rebuildSteps, runRebuildProgram } from './run-rebuild-program.ts'
+
+// What fails on purpose is reported, as it should be; here it would bury everything else.
+beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
+
+const onPostgres = { name: 'postgres', open: (clock: TestClock) => onlyOne(storesByName.postgres!({ clock })) }
+
+for (const { name, open } of [...worlds, onPostgres]) {
+  test(`${name}: rebuilds end with the fold of the log, and no reader ever sees half of an event, or of a view`, async (t) => {
+    await check(
+      t,
+      fc.asyncProperty(programs(rebuildSteps, 20), (program) => runRebuildProgram(open, program)),
+      { runs: 1000, forMs: 6_000 },
+    )
+  })
+}
+
+const flaws: readonly (readonly [sentence: string, flaw: Flaw])[] = [
+  [
+    'switches whatever the leases are',
+    (store: EventStore) => ({
+      work: {
+        ...store.work,
+        // Under whatever lease there is now.
+        async commit(works) {
+          const parts = await store.work.parts()
+          const epochOf = (one: { readonly subscription: string; readonly part: string; readonly epoch: number }) =>
+            parts.find(({ subscription, part }) => subscription === one.subscription && part === one.part)?.epoch ?? one.epoch
+          return store.work.commit(
+            works.map((work) => ({ ...work, steps: (work.steps ?? []).map((step) => ({ ...step, epoch: epochOf(step) })) })),
+          )
+        },
+      },
+    }),
+  ],
+  [
+    'switches, and forgets how far the new rows are',
+    (store: EventStore) => ({
+      work: {
+        ...store.work,
+        commit: (works) =>
+          store.work.commit(
+            works.map((work) =>
+              work.switches ? { ...work, steps: (work.steps ?? []).map(({ position: _, state: __, ...lease }) => lease) } : work,
+            ),
+          ),
+      },
+    }),
+  ],
+  [
+    'answers from two generations',
+    (store: EventStore) => ({
+      views: {
+        ...store.views,
+        async list(tenant, definition, question) {
+          const rows = await store.views.list(tenant, definition, { ...question, limit: 2 })
+          await new Promise((resolve) => setImmediate(resolve))
+          const more = await store.views.list(tenant, definition, question)
+          return [...rows, ...more.filter(({ key }) => !rows.some((row) => row.key === key))]
+        },
+      },
+    }),
+  ],
+]
+
+for (const [sentence, flaw] of flaws) {
+  test(`programs notice a store that ${sentence}`, async () => {
+    const violation = await firstViolation(flaw, programs(rebuildSteps, 20), runRebuildProgram)
+    assert.ok(violation instanceof assert.AssertionError, String(violation))
+  })
+}
