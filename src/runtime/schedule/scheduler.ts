@@ -122,7 +122,7 @@ export function startScheduler(engine: Engine, execute: ExecuteFor, stopping: Ab
       report('looking after schedules failed; it is tried again', error)
     }
     if (stopping.aborted) return
-    const everyMs = settings.leaseMs / 3
+    const everyMs = Math.ceil(settings.leaseMs / 3) // whole milliseconds: what is kept with the time has no parts of them
     const isFull = running.size >= mostAtOnce
     const ms = nextAt === undefined || isFull ? everyMs : Math.min(everyMs, nextAt - clock.now())
     cancel = clock.after(ms, () => void look(), true) // a process that fires schedules is not at its end
@@ -136,7 +136,7 @@ export function startScheduler(engine: Engine, execute: ExecuteFor, stopping: Ab
       do {
         await look()
         await Promise.all(running.values())
-      } while (running.size > 0 || looking || mustLook || (nextAt !== undefined && nextAt <= clock.now()))
+      } while (!stopping.aborted && (running.size > 0 || looking || mustLook || (nextAt !== undefined && nextAt <= clock.now())))
       return begun > before
     },
     async stop(timeoutMs) {
