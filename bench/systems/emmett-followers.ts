@@ -1,10 +1,12 @@
 /** What Emmett's consumers do on both databases; how they are made is each one's own. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Followers, nameOfRun } from './followers.ts'
 
 /** A consumer with its processors, ready to be started. */
 export interface Consumer {
   start(): Promise<void>
   close(): Promise<void>
+  readonly processors: readonly { readonly isActive: boolean }[]
 }
 
 export interface Pulling {
@@ -44,7 +46,9 @@ export function emmettFollowers(make: ConsumerMaker, statements?: () => number):
     },
     async idle(count) {
       const names = Array.from({ length: count }, (_, n) => nameOfRun(`idle-${n}`))
-      goOn(make.counter(names, () => false))
+      const consumer = make.counter(names, () => false)
+      goOn(consumer)
+      while (consumer.processors.some(({ isActive }) => !isActive)) await pause(50)
     },
     ...(statements ? { statements } : {}),
     async stop() {

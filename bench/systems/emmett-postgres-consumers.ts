@@ -22,7 +22,11 @@ export function postgresConsumers(connectionString: string): ConsumerMaker {
           stopAfter: () => isLast,
         } as never)
       }
-      return { start: async () => void (await consumer.start()), close: async () => void (await consumer.close()) }
+      return {
+        processors: consumer.processors,
+        start: async () => void (await consumer.start()),
+        close: async () => void (await consumer.close()),
+      }
     },
     async project(table, events, pulling) {
       const pool = dumbo({ connectionString })

@@ -111,7 +111,7 @@ const handlerLatency: Workload = {
 const idleCount = 1000
 /** What the start has asked must be counted before; PostgreSQL counts what a connection has done up to ten seconds later. */
 const startMs = 12_000
-const idleSeconds = ({ quick }: Load) => (quick ? 3 : 15)
+const idleSeconds = ({ quick }: Load) => (quick ? 11 : 30)
 
 const idleSubscriptions: Workload = {
   ...followed,
