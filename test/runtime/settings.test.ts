@@ -235,6 +235,18 @@ const proofs: Readonly<Record<string, Proof>> = {
     assert.equal(await levelAt(given, 0.75, { criticalAt: 0.75 }), 'critical')
     assert.equal(await levelAt(given, 0.74, { criticalAt: 0.75 }), 'elevated')
   },
+  async 'defaults.memory.hysteresis'(given) {
+    let usedBytes = 70
+    const heap = () => ({ usedBytes, limitBytes: 100 })
+    const { add, app } = withDefaults(given, { memory: { hysteresis: 0.2 } }, { heap })
+    await add()
+    const levels: string[] = []
+    for (usedBytes of [70, 51, 49]) {
+      await given.clock.advance({ seconds: 10 })
+      levels.push((await app.stats()).memory.level)
+    }
+    assert.deepEqual(levels, ['elevated', 'elevated', 'normal'])
+  },
 
   // ── defaults.handlers ──
   async 'defaults.handlers.retry'(given) {
@@ -289,6 +301,39 @@ const proofs: Readonly<Record<string, Proof>> = {
     await given.clock.advance({ seconds: 2 })
     await app.settle()
     assert.equal(await position(), 1)
+  },
+  async 'defaults.subscriptions.audit'(given) {
+    const handler = eventHandler('told', { events: [Added], handle: () => {} })
+    const { app, add, signals } = withDefaults(given, { subscriptions: { audit: { every: { seconds: 7 } } } }, { handlers: [handler] })
+    await app.start()
+    await add()
+    await app.settle()
+    await given.clock.advance({ seconds: 6 })
+    await app.settle()
+    assert.equal(signals.of('subscription.audit').length, 0)
+    await given.clock.advance({ seconds: 1 })
+    await app.settle()
+    assert.equal(signals.of('subscription.audit').length, 1)
+  },
+  async 'defaults.subscriptions.rebuild'(given) {
+    const counted = (by: number) =>
+      projection('counted', {
+        events: [Added],
+        consistency: 'async',
+        key: () => '1',
+        initial: () => 0,
+        evolve: { Added: by === 1 ? (n) => n + 1 : (n) => n + 2 },
+      })
+    const first = withDefaults(given, {}, { projections: [counted(1)] })
+    await first.app.start()
+    await first.app.stop({ keepStore: true })
+    const { app, signals } = withDefaults(given, { subscriptions: { rebuild: 'auto' } }, { projections: [counted(2)] })
+    await app.start()
+    await app.settle()
+    assert.deepEqual(
+      signals.of('projection.changed').map(({ rebuild }) => rebuild),
+      ['auto'],
+    )
   },
   async 'defaults.subscriptions.restart'(given) {
     const broken = projection('broken', {
@@ -482,6 +527,14 @@ const proofs: Readonly<Record<string, Proof>> = {
     const { add } = adder({ ...given, store: alwaysRefused(given.store) }, { random: () => 0.25, defaults: { command: { attempts: 3 } } })
     assert.deepEqual(await pausesOf(() => assert.rejects(add())), [1.25, 2.5])
   },
+  async onMemoryPressure(given) {
+    const levels: string[] = []
+    const onMemoryPressure = ({ level }: { readonly level: string }) => levels.push(level)
+    const { add } = adder(given, { heap: () => ({ usedBytes: 80, limitBytes: 100 }), onMemoryPressure })
+    await add()
+    await given.clock.advance({ seconds: 20 })
+    assert.deepEqual(levels, ['elevated'])
+  },
   async heap(given) {
     assert.equal(await levelAt(given, 0.99, {}), 'critical')
   },
@@ -544,6 +597,7 @@ const durations: Readonly<Record<string, (value: never) => Defaults>> = {
 const subscriptionDurations: typeof durations = {
   'defaults.subscriptions.lease': (lease) => ({ subscriptions: { lease } }),
   'defaults.subscriptions.checkpointEvery': (checkpointEvery) => ({ subscriptions: { checkpointEvery } }),
+  'defaults.subscriptions.audit': (every) => ({ subscriptions: { audit: { every } } }),
   'defaults.subscriptions.restart.within': (within) => ({ subscriptions: { restart: { within } } }),
   'defaults.subscriptions.stopWithin': (stopWithin) => ({ subscriptions: { stopWithin } }),
   'defaults.subscriptions.waitTimeout': (waitTimeout) => ({ subscriptions: { waitTimeout } }),
@@ -613,6 +667,7 @@ test('the defaults are the documented ones', () => {
     checkMemoryEveryMs: 10_000,
     elevatedAt: 0.7,
     criticalAt: 0.85,
+    hysteresis: 0.05,
     retry: {
       attempts: 5,
       backoff: { milliseconds: 100 },
@@ -625,7 +680,9 @@ test('the defaults are the documented ones', () => {
     checkpointEveryMs: 1000,
     restart: { maxRestarts: 10, withinMs: 60_000 },
     retryAtOnce: false,
+    auditEveryMs: 60_000,
     stopWithinMs: 10_000,
     waitTimeoutMs: 5000,
+    rebuild: 'manual',
   })
 })
