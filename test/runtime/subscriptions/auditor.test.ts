@@ -330,3 +330,18 @@ onEveryStore('beginning elsewhere, pausing, rewinding and giving up on events le
   await app.settle()
   assert.deepEqual([await app.subscriptions.audit(), await holesIn(app)], [[], []])
 })
+
+onEveryStore('a rebuild proves everything anew, beside the view that it replaces', async (given) => {
+  const signals = recorder()
+  const app = openFollowed(given, { projections: [sums], observer: signals })
+  await appendDeposits(given.store, 8, accounts)
+  await app.settle()
+  await app.subscriptions.rebuild('sums')
+  await appendDeposits(given.store, 2, accounts, 9)
+  await app.settle()
+  assert.deepEqual([await app.subscriptions.audit(), await holesIn(app)], [[], []])
+  assert.deepEqual(
+    signals.of('subscription.audit').map(({ after, to, events }) => [after, to, events]),
+    [[0, 10, 10]],
+  )
+})
