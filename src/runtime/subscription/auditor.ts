@@ -13,9 +13,9 @@ import type { Background } from '../background.ts'
 import { type Engine, report } from '../engine.ts'
 import { pause } from '../timeout.ts'
 import { type Hole, holeRecord } from './holes.ts'
-import type { PartWorker } from './part-worker.ts'
 import { difference, extended, isSame, nothingProven, type Proof, sumsOf } from './proof.ts'
 import { partOf } from './signals.ts'
+import type { PartWorker } from './worker.ts'
 
 /** Compares now and then, until it is stopped. */
 export interface Auditor {

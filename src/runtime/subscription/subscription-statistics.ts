@@ -10,10 +10,10 @@ import { followersOf } from './define.ts'
 import { type Hole, holesOf } from './holes.ts'
 import type { PartState } from './membership.ts'
 import { type Failure, parkedKind, toFailure } from './parked.ts'
-import type { WorkerStatus } from './part-worker.ts'
 import { type KeptProofs, proofsAt } from './proof.ts'
 import type { SubscriptionKind } from './subscription.ts'
 import type { Subscriptions } from './subscriptions.ts'
+import type { WorkerStatus } from './worker.ts'
 
 /** What `app.subscriptions.list()` answers for each. */
 export interface SubscriptionStatistics extends ViewStatistics {

@@ -15,13 +15,14 @@ import type { Hole } from './holes.ts'
 import { inside } from './inside.ts'
 import { makeLogFeed } from './log-feed.ts'
 import { makeMembership } from './membership.ts'
-import { type PartWorker, startPartWorker, type WorkerContext } from './part-worker.ts'
+import { startPartWorker } from './part-worker.ts'
 import { progressOf } from './progress.ts'
 import { makeRate } from './rate.ts'
 import { rewindFree } from './rewinding.ts'
 import { partOf, tellEnd, tellParked, tellSkip } from './signals.ts'
 import { isIn, slotsOf } from './slots.ts'
 import type { Subscription } from './subscription.ts'
+import type { PartWorker, WorkerContext } from './worker.ts'
 
 /** The engine, while it runs. */
 export interface Subscriptions {
