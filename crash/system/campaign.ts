@@ -72,7 +72,7 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
   try {
     await openAccounts()
     for (const member of members) member.start()
-    for (const member of members) while (!member.has('started')) await pause(20, undefined, { signal })
+    for (const member of members) await member.started(signal)
     await injectFaults()
     progress('coming to rest')
     const resting = performance.now()

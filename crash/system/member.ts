@@ -45,6 +45,15 @@ export class Member {
     return this.#said.split('\n').includes(said)
   }
 
+  /** Waits for its start. @throws Error it has ended instead. */
+  async started(signal?: AbortSignal): Promise<void> {
+    for (; !this.has('started'); await pause(20, undefined, { signal })) {
+      const { exitCode, signalCode } = this.#process as ChildProcess
+      if (exitCode !== null || signalCode !== null)
+        throw new Error(`Process ${this.#orders.client} ended at its start: ${this.#lastWords.trim()}`)
+    }
+  }
+
   /** Ends it without a word, also while it is frozen. */
   async kill(): Promise<void> {
     const child = this.#process

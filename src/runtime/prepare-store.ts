@@ -124,6 +124,8 @@ async function rebuildTables(engine: Engine, table: TableProjection): Promise<vo
   const types = new Set(table.events.map(({ type }) => type))
   let events = 0
   const work = async (transaction: StoreTransaction) => {
+    await transaction.remembered('', `dacapo:tables:${table.name}`) // who comes to this at the same time waits for the key
+    events = 0
     for (const [name, create] of Object.entries(table.tables)) {
       await transaction.sql({ ...sql``, parts: [`drop table if exists "${name.replaceAll('"', '""')}"`] })
       await transaction.sql({ ...sql``, parts: [create] })

@@ -1,6 +1,9 @@
 /** The views and tables of async projections that are new. Several processes may come to this at the same time. */
 import { DefinitionError } from '../../core/errors.ts'
+import type { StoreTransaction } from '../../core/event-store.ts'
 import { sql } from '../../core/sql.ts'
+import type { TableProjection } from '../../core/table-projection.ts'
+import { entryForReturn, toKey } from '../command/idempotency.ts'
 import type { Engine } from '../engine.ts'
 import { asyncMark, fingerprintOfTable, viewDefinitionOf } from '../prepare-store.ts'
 
@@ -13,9 +16,7 @@ export async function defineAsyncViews(engine: Engine): Promise<void> {
   }
   for (const table of definitions.tables) {
     if (table.consistency !== 'async' || isKnown(table.name)) continue
-    await store.transaction?.(async (transaction) => {
-      for (const create of Object.values(table.tables)) await transaction.sql({ ...sql``, parts: [create] })
-    })
+    await store.transaction?.((transaction) => makeTables(engine, table, transaction))
     await store.views.define({ view: table.name, indexes: {}, fingerprint: fingerprintOfTable(table) })
   }
 
@@ -26,4 +27,13 @@ export async function defineAsyncViews(engine: Engine): Promise<void> {
       `Projection ${name} is async, but its stored rows were made by a transactional one: they would be counted twice. Give it another name.`,
     )
   }
+}
+
+/** Makes the tables once: who comes to this at the same time waits for the key, and then finds it taken. */
+async function makeTables({ clock, settings }: Engine, table: TableProjection, transaction: StoreTransaction): Promise<void> {
+  const key = toKey(`dacapo:tables:${table.name}`, 'tables', table.tables, clock.now() + settings.keepOutcomeMs)
+  if (await transaction.remembered('', key.key)) return
+  for (const create of Object.values(table.tables)) await transaction.sql({ ...sql``, parts: [create] })
+  const made = { stream: 'transaction-outcome', expectedVersion: 'any', events: [], idempotency: entryForReturn(key, null) } as const
+  await transaction.append(made)
 }

@@ -1,6 +1,7 @@
 /** Async projections: each event once, in one commit with the position, whatever fails on the way. */
 import assert from 'node:assert/strict'
-import { projection, tableProjection } from '../../../src/index.ts'
+import { randomUUID } from 'node:crypto'
+import { projection, sql, tableProjection } from '../../../src/index.ts'
 import { Account, AccountOpened, deposit, MoneyDeposited, withdraw } from '../../domain/bank.ts'
 import { onEveryStore, onStore } from '../on-every-store.ts'
 import { ann } from '../open-bank.ts'
@@ -153,4 +154,20 @@ for (const storeName of ['sqlite', 'postgres']) {
       assert.deepEqual(await paid(), [1, 2, 3])
     },
   )
+
+  onStore(storeName, 'apps that start at the same time make the tables of an async projection once', async (given) => {
+    const name = `tolls_${randomUUID().slice(0, 8)}`
+    const tolls = tableProjection('tolls', {
+      events: [MoneyDeposited],
+      consistency: 'async',
+      tables: { [name]: `create table ${name} (account text not null, amount bigint not null)` },
+      apply: ({ subject, data }) => ({ ...sql``, parts: [`insert into ${name} values ('${subject}', ${data.amount})`] }),
+    })
+    const apps = Array.from({ length: 5 }, () => openFollowed(given, { projections: [tolls] }))
+    await Promise.all(apps.map((app) => app.start()))
+    await openWithDeposits(apps[0]!, 'a', 1, 2)
+    for (const app of apps) await app.settle()
+    const count = { ...sql``, parts: [`select count(*) as n from ${name}`] }
+    assert.equal(Number((await given.store.transaction!((transaction) => transaction.sql(count)))[0]?.n), 2)
+  })
 }
