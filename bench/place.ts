@@ -17,13 +17,15 @@ export interface Site {
   bytes(): Promise<number>
   /** After it was filled: what the engine would do by itself within a minute, and which nobody is to be measured without. */
   settle(): Promise<void>
+  /** Transactions that the server has counted there so far; it tells within some seconds. */
+  transactions(): Promise<number>
 }
 
 /** @param made  whether it is there already. */
 export async function siteOf({ folder, server }: Place, name: string, made: boolean): Promise<Site> {
   if (server === undefined) {
     const at = join(folder, `${name}.db`)
-    return { at, bytes: async () => statSync(at).size, settle: async () => {} }
+    return { at, bytes: async () => statSync(at).size, settle: async () => {}, transactions: async () => 0 }
   }
   const database = `${prefixOf(folder)}${name}`
   if (!made) await ask(server, `CREATE DATABASE "${database}"`)
@@ -33,8 +35,11 @@ export async function siteOf({ folder, server }: Place, name: string, made: bool
     at: at.href,
     bytes: async () => Number((await ask(at.href, 'SELECT pg_database_size(current_database())'))[0]?.[0]),
     settle: async () => void (await ask(at.href, 'ANALYZE')),
+    transactions: async () => Number((await ask(server, transactionsIn, [database]))[0]?.[0]),
   }
 }
+
+const transactionsIn = 'SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = $1'
 
 /** Drops the databases of a run, with whoever is still connected. */
 export async function dropDatabases({ folder, server }: Place): Promise<void> {

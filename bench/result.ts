@@ -57,7 +57,7 @@ export function summary(
     return round(better === 'larger' ? dacapo.median / other.median : other.median / dacapo.median)
   }
   const found = [dacapo, emmett, act, raw].filter((one) => one !== undefined)
-  const bestOf = [emmett, act].flatMap((peer) => (peer && peer.attempt.callers !== dacapo?.attempt.callers ? nameOf(peer.attempt) : []))
+  const bestOf = [emmett, act].flatMap((peer) => (peer && hasChosen(peer.attempt, dacapo?.attempt) ? nameOf(peer.attempt) : []))
   const notes = [
     found.map(({ attempt, durability }) => `${attempt.system} ${durability}`).join(', '),
     ...found.flatMap(({ attempt, remark }) => (remark ? `${attempt.system}: ${remark}` : [])),
@@ -80,6 +80,8 @@ export function summary(
     ...circumstances,
   }
 }
+
+const hasChosen = (peer: Attempt, own: Attempt | undefined) => peer.batch !== undefined || peer.callers !== own?.callers
 
 function troublesOf({ attempt, values, failed, unanswered, reason, error }: Tally): string[] {
   const counted = [failed > 0 ? `${failed} calls failed` : '', unanswered > 0 ? `${unanswered} had no answer after 5 s more` : '']

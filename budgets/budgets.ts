@@ -10,7 +10,7 @@ export const budgets = {
 
   /** Bytes of an entry of the package with everything it exports and imports, bundled, minified and gzipped. */
   bundleBytes: {
-    dacapo: 34_000,
+    dacapo: 36_000,
     'dacapo/sqlite': 20_000,
     'dacapo/postgres': 32_000,
     /** It carries the whole store contract. Meant for tests, where size matters little. */
@@ -27,7 +27,7 @@ export const budgets = {
   appBundleBytes: 25_000,
 
   /** Bytes of all files of the installed package: the built code, its declarations, their source maps, and the sources. */
-  unpackedBytes: 3_800_000,
+  unpackedBytes: 5_000_000,
 
   /** Bytes of heap per stream of an aggregate with a small state, the bank's account, after a full garbage collection. */
   heapPerAggregate: {

@@ -10,6 +10,7 @@ import { campaign } from './campaign.ts'
 import { help, type Options, readOptions } from './options.ts'
 import { showFinding, showProgress, showSyncs } from './show.ts'
 import { syncCampaign } from './syncs/sync-campaign.ts'
+import { runSystem } from './system/run.ts'
 
 const interrupted = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort())
@@ -26,13 +27,15 @@ try {
   }
 }
 
-async function main({ rounds, writers, seed, syncs, control, tracer, help: wanted }: Options): Promise<number> {
+async function main({ rounds, writers, seed, syncs, control, tracer, system, help: wanted }: Options): Promise<number> {
   if (wanted) {
     console.log(help)
     return 0
   }
   let failed = false
-  if (syncs) {
+  if (system) {
+    failed = await runSystem(system, seed, interrupted.signal)
+  } else if (syncs) {
     const finding = await syncCampaign({ control: control === 'synchronous-off', tracer })
     showSyncs(finding)
     failed = finding.problems.length > 0

@@ -53,10 +53,10 @@ export function showSyncs({ tracer, control, acknowledged, syncs, problems }: Sy
   if (control) sayControl(problems)
 }
 
-function showProblems(problems: readonly string[]): void {
+export function showProblems(problems: readonly string[]): void {
   for (const problem of problems) say(paint.red(`✖ ${problem}`))
 }
 
-function sayControl(problems: readonly string[]): void {
+export function sayControl(problems: readonly string[]): void {
   say(paint.dim(problems.length > 0 ? 'It is a control: it fails as it must.' : 'It is a control and has passed: the check sees nothing.'))
 }

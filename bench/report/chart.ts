@@ -83,9 +83,9 @@ ${text(margin, height - 16, `${date} · ${machine} · npm run bench`, 'quiet sma
 `
 }
 
-/** The load from a short stream is there to be compared with that from the long one. */
+/** The load from a short stream is there to be compared with that from the long one. Without a driver there is no share of it. */
 const shownOf = (store: StoreName) => (result: Result) =>
-  result.store === store && result.workload !== 'load-snapshot-1000' && present(result).length > 1
+  result.store === store && result.workload !== 'load-snapshot-1000' && result.raw !== null && present(result).length > 1
 
 /** The workloads of one database under its name, and where they end. */
 function partOf(results: readonly Result[], name: string, from: number): readonly [string, number] {

@@ -5,6 +5,7 @@ import type * as Sqlite from 'dacapo/sqlite'
 
 const built = `${import.meta.dirname}/../../dist`
 
-export const { aggregate, command, createApp, encodeEvent, event, memory, newId, sql }: typeof Core = await import(`${built}/index.js`)
+export const { aggregate, command, createApp, encodeEvent, event, eventHandler, memory, newId, projection, sql }: typeof Core =
+  await import(`${built}/index.js`)
 export const { postgres }: typeof Postgres = await import(`${built}/stores/postgres/index.js`)
 export const { sqlite }: typeof Sqlite = await import(`${built}/stores/sqlite/index.js`)

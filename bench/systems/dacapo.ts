@@ -1,12 +1,13 @@
 /** Dacapo, as it comes: validation by zod, durability FULL, every index. */
 import type { AppendRequest, EventStore } from 'dacapo'
 import { z } from 'zod'
-import { aggregate, command, createApp, encodeEvent, event, memory, newId, postgres, sql, sqlite } from './built-dacapo.ts'
+import { aggregate, command, createApp, encodeEvent, memory, newId, postgres, sql, sqlite } from './built-dacapo.ts'
+import { dacapoFollowers } from './dacapo-followers.ts'
 import { told } from './durability.ts'
+import { Entered } from './entered.ts'
 import { decide, entry, evolve, initial } from './payload.ts'
 import type { Open, StoreName } from './system.ts'
 
-const Entered = event('Entered', z.object({ amount: z.number(), owner: z.string(), reference: z.string(), text: z.string() }))
 const Account = aggregate('account', { events: [Entered], initial, evolve: { Entered: (state, { data }) => evolve(state, data) } })
 const enter = command(Account, 'Enter', {
   input: z.object({ accountId: z.string() }),
@@ -34,6 +35,7 @@ async function durabilityOf(kind: StoreName, store: EventStore): Promise<string>
 export const open: Open = async ({ store: kind, at, warm }) => {
   const store = storeAt(kind, at)
   const app = createApp({ store, commands: [enter], defaults: warm ? {} : { memory: { warmStreams: 1 } } })
+  const followers = dacapoFollowers(kind, store)
   const request = (stream: string, events: number): AppendRequest => ({
     stream,
     expectedVersion: 'any',
@@ -83,6 +85,10 @@ export const open: Open = async ({ store: kind, at, warm }) => {
     async snapshot(stream) {
       await app.snapshots(Account, idOf(stream)).take()
     },
-    close: () => app.stop(),
+    followers,
+    async close() {
+      await followers.stop()
+      await app.stop()
+    },
   }
 }

@@ -5,6 +5,8 @@ import { getPostgreSQLEventStore, readMessagesBatch } from '@event-driven-io/emm
 import pg from 'pg'
 import { settingsQuery, told } from './durability.ts'
 import { append, type Entered, readPages, systemOf } from './emmett-calls.ts'
+import { emmettFollowers } from './emmett-followers.ts'
+import { postgresConsumers } from './emmett-postgres-consumers.ts'
 import type { Opening, System } from './system.ts'
 
 /** Three times as many as a pool has by itself: with 64 callers it appends fastest then, faster also than with as many as there are callers. */
@@ -19,8 +21,10 @@ export async function openPostgres({ at: connectionString }: Opening): Promise<S
   await store.schema.migrate()
   const { rows } = await execute.query(rawSql(settingsQuery))
   const calls = store as unknown as EventStore
+  const followers = emmettFollowers(postgresConsumers(connectionString))
   return {
     ...systemOf(calls),
+    followers,
     durability: told(rows[0]),
     async fill(streams, events) {
       for (let from = 0; from < streams.length; from += fillers) {
@@ -29,6 +33,7 @@ export async function openPostgres({ at: connectionString }: Opening): Promise<S
     },
     readAll: (onEvent) => readPages((after, batchSize) => readMessagesBatch<Entered>(execute, { after, batchSize }), onEvent),
     async close() {
+      await followers.stop()
       await store.close()
       await pool.end()
     },

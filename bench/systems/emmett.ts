@@ -1,6 +1,7 @@
 /** Emmett, as it comes. */
 import { type EventStore, getInMemoryEventStore } from '@event-driven-io/emmett'
 import { append, type Entered, readPages, systemOf } from './emmett-calls.ts'
+import { emmettFollowers } from './emmett-followers.ts'
 import type { Open, Opening, System } from './system.ts'
 
 export const open: Open = async (opening) => {
@@ -23,18 +24,24 @@ function openMemory(): System {
 async function openSqlite({ at: fileName, oneConnection }: Opening): Promise<System> {
   // Only here: without its native driver the other stores can still be measured.
   const { getSQLiteEventStore, readMessagesBatch, sqliteConnection } = await import('@event-driven-io/emmett-sqlite')
+  const { countStatements, sqliteConsumers } = await import('./emmett-sqlite-consumers.ts')
   await patiently(() => getSQLiteEventStore({ fileName }).schema.migrate())
   const options = { fileName, schema: { autoMigration: 'None' as const } }
   const connection = sqliteConnection({ fileName })
   const connected = getSQLiteEventStore({ ...options, connectionOptions: { singleton: true, connection } }) as unknown as EventStore
   const store = getSQLiteEventStore(options) as unknown as EventStore
   const level = await connection.querySingle<{ synchronous: number }>('PRAGMA synchronous')
+  const followers = emmettFollowers(sqliteConsumers(fileName), countStatements())
   return {
     ...systemOf(oneConnection ? connected : store),
+    followers,
     durability: `synchronous=${level?.synchronous}`,
     fill: (streams, events) => patiently(() => connection.withTransaction(() => append(connected, streams, events))),
     readAll: (onEvent) => readPages((after, batchSize) => readMessagesBatch<Entered>(connection, { after, batchSize }), onEvent),
-    close: () => connection.close(),
+    async close() {
+      await followers.stop()
+      connection.close()
+    },
   }
 }
 

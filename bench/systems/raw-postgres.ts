@@ -3,7 +3,8 @@ import { Client } from 'pg'
 import { newId, postgres } from './built-dacapo.ts'
 import { settingsQuery, told } from './durability.ts'
 import { decide, type Entry, entry, evolve, initial, type State } from './payload.ts'
-import { columns, type EventRow, metadata, parsed } from './raw-rows.ts'
+import { rawFollowers } from './raw-followers.ts'
+import { columns, type EventRow, metadata, parsed, streamColumn } from './raw-rows.ts'
 import type { Open } from './system.ts'
 
 export const open: Open = async ({ at: url, warm }) => {
@@ -84,7 +85,25 @@ export const open: Open = async ({ at: url, warm }) => {
     return found
   }
 
+  const put = statement(
+    'put',
+    `WITH step AS (UPDATE bench_position SET position = $1)
+     INSERT INTO bench_rows SELECT * FROM unnest($2::text[], $3::text[]) ON CONFLICT (stream) DO UPDATE SET row = excluded.row`,
+  )
+  const followers = rawFollowers({
+    page: (after) => page([after]),
+    streamOf: (row) => String(row[streamColumn]),
+    head: () => head,
+    async prepare() {
+      await client.query(`DROP TABLE IF EXISTS bench_rows, bench_position;
+        CREATE TABLE bench_rows (stream text COLLATE "C" PRIMARY KEY, row text NOT NULL);
+        CREATE TABLE bench_position (position bigint NOT NULL); INSERT INTO bench_position VALUES (0)`)
+    },
+    commit: async (rows, position) => void (await put([position, [...rows.keys()], [...rows.values()].map((row) => JSON.stringify(row))])),
+  })
+
   return {
+    followers,
     durability: told((await client.query(settingsQuery)).rows[0]),
     async fill(names, events) {
       for (let from = 0; from < names.length; from += 100) await append(names.slice(from, from + 100), events)
@@ -133,5 +152,3 @@ export const open: Open = async ({ at: url, warm }) => {
     close: () => client.end(),
   }
 }
-
-const streamColumn = columns.split(', ').indexOf('stream')

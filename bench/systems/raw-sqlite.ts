@@ -2,7 +2,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { newId, sqlite } from './built-dacapo.ts'
 import { decide, type Entry, entry, evolve, initial, type State } from './payload.ts'
-import { columns, type EventRow, metadata, parsed } from './raw-rows.ts'
+import { rawFollowers } from './raw-followers.ts'
+import { columns, type EventRow, metadata, parsed, streamColumn } from './raw-rows.ts'
 import type { Open } from './system.ts'
 
 export const open: Open = async ({ at: file, warm }) => {
@@ -59,7 +60,26 @@ export const open: Open = async ({ at: file, warm }) => {
     })
   }
 
+  const followers = rawFollowers({
+    page: (after) => page.all(after),
+    streamOf: (row) => String(row[streamColumn]),
+    head: () => Number(head.get()?.['position'] ?? 0),
+    prepare() {
+      database.exec(`DROP TABLE IF EXISTS bench_rows; DROP TABLE IF EXISTS bench_position;
+        CREATE TABLE bench_rows (stream TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE bench_position (position INTEGER NOT NULL); INSERT INTO bench_position VALUES (0)`)
+    },
+    commit(rows, position) {
+      const put = database.prepare('INSERT INTO bench_rows VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET row = excluded.row')
+      commit(() => {
+        for (const [stream, row] of rows) put.run(stream, JSON.stringify(row))
+        database.prepare('UPDATE bench_position SET position = ?').run(position)
+      })
+    },
+  })
+
   return {
+    followers,
     durability: `synchronous=${database.prepare('PRAGMA synchronous').get()?.['synchronous']}`,
     fill: append,
     append,

@@ -1,5 +1,7 @@
 /** What is measured: four systems behind one small interface, so that all of them do the same work. */
 
+import type { Followers } from './followers.ts'
+
 export const storeNames = ['memory', 'sqlite', 'postgres'] as const
 export type StoreName = (typeof storeNames)[number]
 
@@ -48,6 +50,8 @@ export interface System {
   readonly readPage?: (after: number) => Promise<number> | number
   /** Takes a snapshot; absent where there are none. */
   readonly snapshot?: (stream: string) => Promise<void>
+  /** Those that follow the log; absent where there are none. */
+  readonly followers?: Followers
   close(): Promise<void> | void
 }
 

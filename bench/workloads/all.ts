@@ -1,6 +1,7 @@
 /** Every workload, in the order of the table. */
 import { appendWorkloads } from './append.ts'
 import { commandWorkloads } from './command.ts'
+import { followWorkloads } from './follow.ts'
 import { growingLogWorkloads } from './growing-log.ts'
 import { hotStream } from './hot-stream.ts'
 import { loadSnapshotWorkloads } from './load-snapshot.ts'
@@ -14,6 +15,7 @@ export const workloads: readonly Workload[] = [
   hotStream,
   ...readWorkloads,
   ...loadSnapshotWorkloads,
+  ...followWorkloads,
   ...growingLogWorkloads,
   millionRead,
 ]

@@ -11,6 +11,8 @@ export interface Load {
   /** Streams in one call. */
   readonly perCall: number
   readonly quick: boolean
+  /** Events that are handled together, where that can be chosen. */
+  readonly batch?: number
 }
 
 /** One run. */
@@ -43,6 +45,8 @@ export interface Workload {
   readonly callers: number
   /** Where the peers may choose how many callers suit them best. */
   readonly anyConcurrency: readonly StoreName[]
+  /** What Emmett may choose from as the size of a batch. */
+  readonly batches: readonly number[]
   readonly warm: boolean
   /** Peers for which it is the same work as an earlier workload, by that one's name: they are not asked again where they had their choice. */
   readonly sameAs: Readonly<Partial<Record<PeerName, string>>>
@@ -69,6 +73,7 @@ export const usual = {
   systems: ['dacapo', 'emmett', 'act', 'raw'],
   callers: 1,
   anyConcurrency: [],
+  batches: [],
   warm: true,
   sameAs: {},
   weight: 1,

@@ -39,6 +39,7 @@ export const errorCodes = {
   ES_SUBSCRIPTION_FAILED: 'what is waited for has failed as a whole, and stands still',
   ES_WAIT_CYCLE: 'who waits would wait for itself',
   ES_CHECKPOINT_AHEAD: 'a subscription is further than the log',
+  ES_OVERFLOW: 'a live reader could not keep up, and has used up its buffer',
   ES_STORE_UNAVAILABLE: 'the store could not be reached or written',
   ES_STORE_FORMAT: 'what is there is not a store that this version can open',
   ES_UNSUPPORTED: 'the store, or this version, cannot do it',
@@ -458,6 +459,17 @@ export class CheckpointAheadError extends DacapoError {
     )
     this.position = position
     this.head = head
+  }
+}
+
+/** A live reader could not keep up, and its buffer is used up. Nothing is lost: read on from `after`. */
+export class OverflowError extends DacapoError {
+  /** Position of the last event that was handed out; with `stream`, its version. */
+  readonly after: number
+
+  constructor(limit: number, after: number) {
+    super('ES_OVERFLOW', `More than ${limit} events wait for a reader that is slower than they come: go on with { after: ${after} }.`)
+    this.after = after
   }
 }
 

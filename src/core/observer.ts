@@ -29,6 +29,14 @@ interface OfPart {
   readonly part: string
 }
 
+/** A piece of the log. */
+interface OfRange {
+  /** Only positions above. */
+  readonly after: number
+  /** Only positions up to and including. */
+  readonly to: number
+}
+
 /** The handling of one event by a handler. */
 interface OfHandling {
   readonly tenant: string
@@ -129,6 +137,11 @@ export interface Signals {
   'idempotency.miss': { readonly tenant: string; readonly key: string; readonly command: string }
   'event.upcast': OfStream & { readonly type: string; readonly version: number; readonly from: number; readonly to: number }
   'memory.pressure': { readonly level: PressureLevel; readonly usedBytes: number; readonly limitBytes: number; readonly factor: number }
+  'events.overflow': {
+    readonly tenant: string
+    readonly overflow: 'drop-oldest' | 'drop-newest' | 'error'
+    readonly events: number
+  } & OfRange
   'projection.rebuilt': { readonly projection: string; readonly rows: number; readonly events: number; readonly durationMs: number }
   'subscription.start': OfPart & { readonly epoch: number }
   'subscription.stop': OfPart & { readonly epoch: number }
@@ -138,6 +151,9 @@ export interface Signals {
   'subscription.pause': OfPart
   'subscription.resume': OfPart
   'subscription.rewind': OfPart & { readonly from: number; readonly to: number }
+  'subscription.audit': OfPart & OfRange & { readonly events: number; readonly durationMs: number }
+  'subscription.hole': OfPart &
+    OfRange & { readonly expected: number; readonly actual: number; readonly positions: readonly number[] | undefined }
   'lease.lost': OfPart & { readonly epoch: number }
   'handler.event.start': OfHandling
   'handler.event.stop': OfHandling & { readonly durationMs: number }
@@ -256,6 +272,7 @@ export const signalNames = [
   'idempotency.miss',
   'event.upcast',
   'memory.pressure',
+  'events.overflow',
   'projection.rebuilt',
   'subscription.start',
   'subscription.stop',
@@ -265,6 +282,8 @@ export const signalNames = [
   'subscription.pause',
   'subscription.resume',
   'subscription.rewind',
+  'subscription.audit',
+  'subscription.hole',
   'lease.lost',
   'handler.event.start',
   'handler.event.stop',

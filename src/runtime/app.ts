@@ -26,7 +26,7 @@ import type { EventsOptions, HistoryOptions, Loaded, LoadOptions, StreamSummary 
 import type { ScheduleOptions } from './schedule/make-schedule.ts'
 import type { ScheduledCommand, Schedules } from './schedule/schedules.ts'
 import type { Defaults } from './settings.ts'
-import type { HeapProbe } from './state/memory-pressure.ts'
+import type { HeapProbe, MemoryPressureChange } from './state/memory-pressure.ts'
 import type { Snapshots } from './state/snapshots.ts'
 import type { AggregateStatistics, AppStatistics } from './statistics.ts'
 import type { DeadLetters } from './subscription/dead-letters.ts'
@@ -214,4 +214,9 @@ export interface AppOptions<S extends EventStore, M, P> {
   readonly random?: () => number
   /** How full the heap is. Default: V8's own numbers. */
   readonly heap?: HeapProbe
+  /**
+   * Told when the heap gets full, and when it is not any more: only when the level changes, from the first use of the app on. Thresholds are
+   * `defaults.memory`. Dacapo itself lets warm state go sooner then, and keeps less of the log for those who follow it.
+   */
+  readonly onMemoryPressure?: (change: MemoryPressureChange) => void
 }

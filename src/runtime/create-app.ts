@@ -33,7 +33,6 @@ import {
   readHistory,
 } from './read/reads.ts'
 import type { SchedulesOf } from './schedule/schedules.ts'
-import { v8Heap } from './state/memory-pressure.ts'
 import { snapshotsOf } from './state/snapshots.ts'
 import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates.ts'
 import { aggregateStatistics, appStatistics } from './statistics.ts'
@@ -56,7 +55,7 @@ export function createApp<
   const P extends readonly (AnyProjection | TableProjection)[] | Readonly<Record<string, unknown>> = [],
 >(options: AppOptions<S, M, P>): App<CommandNames<M>, ProjectionsIn<P>> {
   const engine = makeEngine(options as never)
-  const warm = makeWarmAggregates(engine, options.heap ?? v8Heap)
+  const warm = makeWarmAggregates(engine)
   const { telemetry } = options
   const trace = async () => {
     if (!telemetry) return () => {}
@@ -128,7 +127,7 @@ function makeApp(parts: Parts, tenant: string) {
     subscriptions: lazily<SubscriptionCalls>(
       lifecycle,
       'subscriptions',
-      ['list', 'pause', 'resume', 'rewind', 'rebuild', 'compare'],
+      ['list', 'pause', 'resume', 'rewind', 'audit', 'forgetHoles', 'rebuild', 'compare'],
       async () => {
         const { subscriptionCalls } = await import('./subscription/operate.ts')
         return subscriptionCalls(engine, () => lifecycle.subscriptions, lifecycle.stopping)

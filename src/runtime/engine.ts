@@ -10,6 +10,7 @@ import type { Lanes } from './command/lanes.ts'
 import type { Counters } from './counters.ts'
 import type { Definitions } from './definitions.ts'
 import type { Settings } from './settings.ts'
+import type { MemoryPressure } from './state/memory-pressure.ts'
 import type { TransactionalViews } from './view/transactional-views.ts'
 
 /** The shared parts. */
@@ -28,6 +29,7 @@ export interface Engine {
   readonly counters: Counters
   readonly background: Background
   readonly lanes: Lanes
+  readonly memory: MemoryPressure
   readonly views: TransactionalViews
   readonly fallbacks: Fallbacks
 }
@@ -51,13 +53,19 @@ export interface Tracing {
 /** One function for many observers; an observer that throws never disturbs the work it watches. */
 export function tellAll(observers: readonly Observer[]): Engine['tell'] {
   if (observers.length === 0) return undefined
+  const watchers = observers.map((observe) => reporting('an observer threw', observe))
   return (signal) => {
-    for (const observe of observers) {
-      try {
-        observe(signal)
-      } catch (error) {
-        report('an observer threw', error)
-      }
+    for (const watch of watchers) watch(signal)
+  }
+}
+
+/** A callback of the user's that disturbs nobody when it throws. */
+export function reporting<T>(what: string, callback: (given: T) => void): (given: T) => void {
+  return (given) => {
+    try {
+      callback(given)
+    } catch (error) {
+      report(what, error)
     }
   }
 }

@@ -51,7 +51,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace:
 
   async function prepare(): Promise<void> {
     tracing ??= trace()
-    prepared ??= tracing.then(() => prepareStore(engine)).then(forgetExpired)
+    prepared ??= tracing.then(() => prepareStore(engine)).then(opened)
     try {
       await prepared
       isPrepared = true
@@ -61,9 +61,14 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace:
     }
   }
 
+  function opened(): void {
+    if (stopped) return // stopping may have begun while the store was being prepared
+    engine.memory.start()
+    forgetExpired()
+  }
+
   /** Outcomes under idempotency keys are kept for some days; what is older goes now and then, in the background. */
   function forgetExpired(): void {
-    if (stopped) return // stopping may have begun while the store was being prepared
     engine.background.run(
       async () => void (await engine.store.forgetExpired(engine.clock.now())),
       (error) => report('forgetting expired idempotency keys failed', error),
@@ -126,7 +131,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace:
         await prepare()
         // Only now: an app that is never started does not load it.
         const { startScheduler } = await import('./schedule/scheduler.ts')
-        scheduler ??= startScheduler(engine, calls.execute)
+        scheduler ??= startScheduler(engine, calls.execute, stopping.signal)
         if (engine.definitions.asynchronous.length === 0) return
         const { startSubscriptions } = await import('./subscription/subscriptions.ts')
         subscriptions = await startSubscriptions(engine, calls)

@@ -9,8 +9,9 @@ import { makeBackground } from './background.ts'
 import { makeLanes } from './command/lanes.ts'
 import { makeCounters } from './counters.ts'
 import { gatherDefinitions, type ListOrModule, type SomeProjection } from './definitions.ts'
-import { type Engine, tellAll } from './engine.ts'
+import { type Engine, reporting, tellAll } from './engine.ts'
 import { toSettings } from './settings.ts'
+import { v8Heap, watchMemory } from './state/memory-pressure.ts'
 import { systemClock, systemIds } from './system.ts'
 import { makeTransactionalViews } from './view/transactional-views.ts'
 
@@ -36,6 +37,7 @@ const appOptions = [
   'nodeId',
   'random',
   'heap',
+  'onMemoryPressure',
 ] as const satisfies readonly (keyof AnyAppOptions)[]
 
 /** @throws DefinitionError (`ES_DEFINITION`), UnsupportedError (`ES_UNSUPPORTED`) */
@@ -55,14 +57,19 @@ export function makeEngine(options: AnyAppOptions): Engine {
       throw new DefinitionError(`requireAuthorize: these commands have no authorize, and createApp has none either: ${open.join(', ')}.`)
     }
   }
+  const tell = tellAll([...(typeof observer === 'function' ? [observer] : observer), ...(telemetry?.observer ? [telemetry.observer] : [])])
+  const memory = watchMemory(settings, tell, clock, options.heap ?? v8Heap)
+  const { onMemoryPressure } = options
+  if (onMemoryPressure) memory.watch(reporting('onMemoryPressure threw', onMemoryPressure))
   return {
     store,
     definitions,
     settings,
     clock,
+    memory,
     ids: options.ids ?? systemIds(() => clock.now(), nodeId),
     random,
-    tell: tellAll([...(typeof observer === 'function' ? [observer] : observer), ...(telemetry?.observer ? [telemetry.observer] : [])]),
+    tell,
     tracing: undefined,
     counters: makeCounters(),
     background: makeBackground(),

@@ -49,6 +49,8 @@ export interface Defaults {
     readonly elevatedAt?: number
     /** Share of the heap's limit from which idle times are cut to a tenth. Default 0.85. */
     readonly criticalAt?: number
+    /** A level is left when the share is below its threshold by so much. Default 0.05. */
+    readonly hysteresis?: number
   }
   /** For async projections, event handlers and process managers. */
   readonly subscriptions?: {
@@ -60,6 +62,8 @@ export interface Defaults {
     readonly restart?: { readonly maxRestarts?: number; readonly within?: Duration }
     /** Attempts follow each other without a pause; what a test app does. Default false. */
     readonly retryAtOnce?: boolean
+    /** How often what was looked at is compared with the log, or `false`: never, and no proofs are kept. Default: once a minute. */
+    readonly audit?: { readonly every: Duration } | false
     /** How long `stop` waits for what is being handled. Default 10 seconds. */
     readonly stopWithin?: Duration
     /** How long `waitFor` and `atLeast` wait. Default 5 seconds. */
@@ -93,11 +97,14 @@ export interface Settings {
   readonly checkMemoryEveryMs: number
   readonly elevatedAt: number
   readonly criticalAt: number
+  readonly hysteresis: number
   readonly retry: Required<RetryPolicy>
   readonly leaseMs: number
   readonly checkpointEveryMs: number
   readonly restart: { readonly maxRestarts: number; readonly withinMs: number }
   readonly retryAtOnce: boolean
+  /** `undefined`: never. */
+  readonly auditEveryMs: number | undefined
   readonly stopWithinMs: number
   readonly waitTimeoutMs: number
   readonly rebuild: RebuildPolicy
@@ -123,6 +130,12 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
   const elevatedAt = toShare(memory.elevatedAt ?? 0.7, 'defaults.memory.elevatedAt')
   const criticalAt = toShare(memory.criticalAt ?? 0.85, 'defaults.memory.criticalAt')
   if (criticalAt < elevatedAt) throw new DefinitionError('defaults.memory.criticalAt must not be below elevatedAt.')
+  const { hysteresis = 0.05 } = memory
+  if (!(hysteresis >= 0 && hysteresis < elevatedAt)) {
+    throw new DefinitionError(
+      `defaults.memory.hysteresis is a share of the heap's limit, 0 or more and below elevatedAt, not ${hysteresis}.`,
+    )
+  }
   return {
     snapshot: snapshot && {
       everyEvents: toCount(snapshot.everyEvents ?? 100, 'defaults.aggregate.snapshot.everyEvents'),
@@ -144,6 +157,7 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
     checkMemoryEveryMs: toMs(memory.checkEvery ?? { seconds: 10 }, 'defaults.memory.checkEvery'),
     elevatedAt,
     criticalAt,
+    hysteresis,
     retry: { ...defaultRetry, ...handlers.retry },
     leaseMs: toMs(subscriptions.lease ?? { seconds: 10 }, 'defaults.subscriptions.lease'),
     checkpointEveryMs: toMs(subscriptions.checkpointEvery ?? { seconds: 1 }, 'defaults.subscriptions.checkpointEvery'),
@@ -152,6 +166,8 @@ export function toSettings({ aggregate = {}, command = {}, memory = {}, handlers
       withinMs: toMs(subscriptions.restart?.within ?? { minutes: 1 }, 'defaults.subscriptions.restart.within'),
     },
     retryAtOnce: subscriptions.retryAtOnce ?? false,
+    auditEveryMs:
+      subscriptions.audit === false ? undefined : toMs(subscriptions.audit?.every ?? { minutes: 1 }, 'defaults.subscriptions.audit'),
     stopWithinMs: toMs(subscriptions.stopWithin ?? { seconds: 10 }, 'defaults.subscriptions.stopWithin'),
     waitTimeoutMs: toMs(subscriptions.waitTimeout ?? { seconds: 5 }, 'defaults.subscriptions.waitTimeout'),
     rebuild: subscriptions.rebuild ?? 'manual',

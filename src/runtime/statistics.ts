@@ -28,14 +28,14 @@ export interface AggregateStatistics {
 }
 
 /** The numbers of a whole app. */
-export async function appStatistics({ counters, store, views }: Engine, warm: WarmAggregates): Promise<AppStatistics> {
+export async function appStatistics({ counters, store, views, memory }: Engine, warm: WarmAggregates): Promise<AppStatistics> {
   const { accepted, empty, rejected, failed, duplicates, conflicts, events, loads, snapshotsSaved, snapshotsLoaded } = counters
   return {
     commands: { accepted, empty, rejected, failed, duplicates, conflicts },
     events: { appended: events, head: await store.head() },
     aggregates: { ...warm.count(), loads },
     snapshots: { saved: snapshotsSaved, loaded: snapshotsLoaded },
-    memory: { level: warm.memory.level, warmRows: views.warmRows },
+    memory: { level: memory.level, warmRows: views.warmRows },
   }
 }
 

@@ -45,6 +45,7 @@ const each: readonly (readonly [error: errors.DacapoError, code: errors.ErrorCod
   [new errors.SubscriptionFailedError('greet', 'no'), 'ES_SUBSCRIPTION_FAILED', false],
   [new errors.WaitCycleError(['greet', 'greet']), 'ES_WAIT_CYCLE', false],
   [new errors.CheckpointAheadError('greet', 10, 3), 'ES_CHECKPOINT_AHEAD', false],
+  [new errors.OverflowError(1000, 41), 'ES_OVERFLOW', false],
   [new errors.UnsupportedError('no sql'), 'ES_UNSUPPORTED', false],
   [new errors.DriverMissingError('pg', 'npm i pg'), 'ES_DRIVER_MISSING', false],
   [new errors.NestedTransactionError('execute'), 'ES_NESTED_TRANSACTION', false],

@@ -14,10 +14,9 @@ function heapOf(bytes: number) {
   return { heap, probe }
 }
 
-onEveryStore('the heap is looked at every 10 seconds, once anything is warm', async (given) => {
+onEveryStore('the heap is looked at every 10 seconds, from the first use on', async (given) => {
   const { heap, probe } = heapOf(0)
   const bank = openBank(given, { heap: probe })
-  await bank.prepare()
   await given.clock.advance({ minutes: 1 })
   assert.equal(heap.looks, 0)
   await openWith(bank, 'a')
@@ -29,24 +28,32 @@ onEveryStore('the heap is looked at every 10 seconds, once anything is warm', as
   assert.equal(heap.looks, 6)
 })
 
-onEveryStore('each new level is told once, with its factor: normal below 0.7, elevated from there, critical from 0.85', async (given) => {
-  const { heap, probe } = heapOf(0)
-  const signals = recorder()
-  const bank = openBank(given, { heap: probe, observer: signals })
-  await openWith(bank, 'a')
-  for (const bytes of [0, 500, 690, 699, 700, 750, 849, 850, 900, 1000, 1200, 849, 699]) {
-    heap.bytes = bytes
-    await given.clock.advance({ seconds: 10 })
-  }
-  const told = signals.of('memory.pressure').map(({ level, usedBytes, limitBytes, factor }) => [level, usedBytes, limitBytes, factor])
-  assert.deepEqual(told, [
-    ['elevated', 700, 1000, 0.5],
-    ['critical', 850, 1000, 0.1],
-    ['elevated', 849, 1000, 0.5],
-    ['normal', 699, 1000, 1],
-  ])
-  assert.equal((await bank.stats()).memory.level, 'normal')
-})
+onEveryStore(
+  'each new level is told once, with its factor, and is left only when the share is clearly below its threshold',
+  async (given) => {
+    const { heap, probe } = heapOf(0)
+    const signals = recorder()
+    const changes: unknown[] = []
+    const bank = openBank(given, { heap: probe, observer: signals, onMemoryPressure: (change) => changes.push(change) })
+    await openWith(bank, 'a')
+    for (const bytes of [0, 500, 690, 699, 700, 690, 651, 750, 849, 850, 900, 1000, 1200, 849, 801, 799, 699, 649, 699]) {
+      heap.bytes = bytes
+      await given.clock.advance({ seconds: 10 })
+    }
+    const told = signals.of('memory.pressure').map(({ level, usedBytes, limitBytes, factor }) => [level, usedBytes, limitBytes, factor])
+    assert.deepEqual(told, [
+      ['elevated', 700, 1000, 0.5],
+      ['critical', 850, 1000, 0.1],
+      ['elevated', 799, 1000, 0.5],
+      ['normal', 649, 1000, 1],
+    ])
+    assert.deepEqual(
+      changes,
+      told.map(([level, usedBytes, limitBytes]) => ({ level, usedBytes, limitBytes })),
+    )
+    assert.equal((await bank.stats()).memory.level, 'normal')
+  },
+)
 
 onEveryStore('at the elevated level idle times are halved', async (given) => {
   const { heap, probe } = heapOf(0)
@@ -123,4 +130,40 @@ onEveryStore("without a probe it is V8's own heap, and stopping ends the looks",
   await given.clock.advance({ minutes: 1 })
   assert.equal(heap.looks, 0)
   assert.equal((await usual.stats()).memory.level, 'normal')
+})
+
+onEveryStore('thresholds and the margin between them are options, and from critical it may go to normal at once', async (given) => {
+  const { heap, probe } = heapOf(0)
+  const levels: string[] = []
+  const memory = { elevatedAt: 0.4, criticalAt: 0.5, hysteresis: 0, checkEvery: { seconds: 1 } }
+  const bank = openBank(given, { heap: probe, defaults: { memory }, onMemoryPressure: ({ level }) => levels.push(level) })
+  await bank.prepare()
+  for (const bytes of [399, 400, 399, 500, 499, 500, 0]) {
+    heap.bytes = bytes
+    await given.clock.advance({ seconds: 1 })
+  }
+  assert.deepEqual(levels, ['elevated', 'normal', 'critical', 'elevated', 'critical', 'normal'])
+  for (const hysteresis of [-0.1, 0.7, Number.NaN]) {
+    assert.throws(() => openBank(given, { defaults: { memory: { hysteresis } } }), { code: 'ES_DEFINITION' })
+  }
+})
+
+onEveryStore('a callback that throws is reported, and nothing else comes of it', async (given) => {
+  const { heap, probe } = heapOf(900)
+  const bank = openBank(given, {
+    heap: probe,
+    onMemoryPressure: () => {
+      throw new Error('no room for that')
+    },
+  })
+  await openWith(bank, 'a')
+  const reported: unknown[] = []
+  const { error } = console
+  console.error = (...given: unknown[]) => void reported.push(given[0])
+  await given.clock.advance({ seconds: 10 }).finally(() => {
+    console.error = error
+  })
+  assert.deepEqual(reported, ['dacapo: onMemoryPressure threw:'])
+  assert.deepEqual([(await bank.stats()).memory.level, (await bank.stats(Account, 'a')).state], ['critical', 'hibernated'])
+  heap.bytes = 0
 })

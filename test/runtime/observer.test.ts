@@ -22,7 +22,7 @@ import {
 } from '../../src/index.ts'
 import { testApp } from '../../src/testing/index.ts'
 import { Account, AccountOpened, balances, deposit, openAccount } from '../domain/bank.ts'
-import { inFrontOf } from './in-front-of.ts'
+import { inFrontOf, moment } from './in-front-of.ts'
 import { type Given, onEveryStore, onStoresInProcess } from './on-every-store.ts'
 import { ann, openBank, openWith, payIn, recorder } from './open-bank.ts'
 import { quietly } from './quietly.ts'
@@ -123,7 +123,14 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
     },
   })
   const parts = { commands: [ring], projections: [echoes, rings], handlers: [listener, impatient, lenient], processes: [echo] }
-  const app = tend(testApp({ ...parts, store: inFrontOf(store, { work }), clock, observer }))
+  let hidden: number | undefined
+  const log = inFrontOf(store, {
+    work,
+    async *readAll(options) {
+      for await (const page of store.readAll(options)) yield { ...page, events: page.events.filter(({ position }) => position !== hidden) }
+    },
+  })
+  const app = tend(testApp({ ...parts, store: log, clock, observer }))
   const ringAs = async (bell: string, how: 'well' | 'at the second attempt' | 'never' | 'for nobody') => {
     await app.execute(ring({ bell, how }), { actor: ann })
     await app.settle()
@@ -131,6 +138,10 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   await ringAs('a', 'well')
   await clock.advance({ minutes: 1 })
   await app.settle()
+  hidden = (await store.head()) + 1
+  await ringAs('a', 'for nobody')
+  hidden = undefined
+  await app.subscriptions.audit()
   await ringAs('b', 'at the second attempt')
   await ringAs('c', 'never')
   await app.process(echo).close('c', 'it is cracked', { actor: ann })
@@ -150,6 +161,19 @@ async function following({ store, clock, tend }: Given, observer: (signal: Signa
   const later = tend(testApp({ commands: [ring], projections: [echoes], store, clock, observer }))
   await later.settle()
   await later.stop({ keepStore: true })
+}
+
+/** A live reader that does not keep up. */
+async function overflowing({ store, clock, tend }: Given, observer: (signal: Signal) => void): Promise<void> {
+  const overflown = moment()
+  const watch = ({ signal }: Signal) => void (signal === 'events.overflow' && overflown.resolve())
+  const app = tend(createApp({ store, clock, commands: [tick], observer: [observer, watch] }))
+  const after = (await store.head()) - 1
+  const reader = app.events({ after, live: true, buffer: { limit: 1, overflow: 'drop-oldest' } })[Symbol.asyncIterator]()
+  await reader.next()
+  for (let n = 0; n < 2; n++) await app.execute(tick({}), { actor: ann })
+  await overflown.promise
+  await reader.return?.()
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -217,6 +241,7 @@ async function everything(given: Given, observer: (signal: Signal) => void): Pro
   ])
   assert.deepEqual((await bank.load(Account, 'old')).state, { status: 'closed' })
   await assert.rejects(bank.load(Account, 'odd'), { code: 'ES_UNKNOWN_EVENT' })
+  await overflowing(given, observer)
   await quietly(() => following(given, observer))
   await scheduling(given, observer)
 }
@@ -261,6 +286,7 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'idempotency.miss': { tenant: '', key: 'k', command: 'Tick' },
   'event.upcast': { tenant: '', stream: 'account-old', type: 'AccountClosed', version: 1, from: 1, to: 2 },
   'memory.pressure': { level: 'critical', usedBytes: 90, limitBytes: 100, factor: 0.1 },
+  'events.overflow': { tenant: '', overflow: 'drop-oldest', events: 1, after: Number, to: Number },
   'subscription.start': { kind: 'handler', name: 'impatient', part: '0/1', epoch: Number },
   'subscription.stop': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
   'subscription.events': { kind: String, name: String, part: '0/1', events: 1, position: Number, durationMs: 0 },
@@ -269,6 +295,17 @@ const expected: Readonly<Record<SignalName, Fields>> = {
   'subscription.pause': { kind: 'process', name: 'echo', part: '0/1' },
   'subscription.resume': { kind: 'process', name: 'echo', part: '0/1' },
   'subscription.rewind': { kind: 'handler', name: 'impatient', part: '0/1', from: Number, to: 0 },
+  'subscription.audit': { kind: String, name: String, part: '0/1', after: 0, to: Number, events: Number, durationMs: Number },
+  'subscription.hole': {
+    kind: String,
+    name: String,
+    part: '0/1',
+    after: Number,
+    to: Number,
+    expected: Number,
+    actual: Number,
+    positions: Array,
+  },
   'lease.lost': { kind: 'handler', name: 'listener', part: '0/1', epoch: Number },
   'handler.event.start': { tenant: '', handler: String, type: 'Rung', stream: 'bell-a', position: Number, attempt: 1, batch: 1 },
   'handler.event.stop': {
@@ -381,6 +418,7 @@ function assertLike(signal: Fields, fields: Fields): void {
     if (value === String) assert.equal(typeof rest[field], 'string', `${name}.${field}`)
     else if (value === Number) assert.equal(typeof rest[field], 'number', `${name}.${field}`)
     else if (value === Object) assert.equal(typeof (rest[field] as Error).message, 'string', `${name}.${field}`)
+    else if (value === Array) assert.ok(Array.isArray(rest[field]), `${name}.${field}`)
     else if (value === Error) assert.ok(rest[field] instanceof Error, `${name}.${field}`)
     else assert.deepEqual(rest[field], value, `${name}.${field}`)
   }

@@ -30,6 +30,7 @@ export interface BankOptions {
   readonly observer?: Observer | readonly Observer[]
   readonly defaults?: Parameters<typeof createApp>[0]['defaults'] & {}
   readonly heap?: NonNullable<Parameters<typeof createApp>[0]['heap']>
+  readonly onMemoryPressure?: NonNullable<Parameters<typeof createApp>[0]['onMemoryPressure']>
   readonly random?: () => number
   readonly authorize?: NonNullable<Parameters<typeof createApp>[0]['authorize']>
   readonly validate?: NonNullable<Parameters<typeof createApp>[0]['validate']>

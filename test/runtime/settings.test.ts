@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { z } from 'zod'
+import type { Duration } from '../../src/core/duration.ts'
 import type { AppendRequest, EventStore } from '../../src/core/event-store.ts'
 import {
   aggregate,
@@ -20,7 +21,7 @@ import {
   projection,
 } from '../../src/index.ts'
 import { toSettings } from '../../src/runtime/settings.ts'
-import { moment } from './in-front-of.ts'
+import { moment, turns } from './in-front-of.ts'
 import { type Given, onEveryStore, onStore } from './on-every-store.ts'
 import { all, ann, recorder } from './open-bank.ts'
 import { quietly } from './quietly.ts'
@@ -235,6 +236,18 @@ const proofs: Readonly<Record<string, Proof>> = {
     assert.equal(await levelAt(given, 0.75, { criticalAt: 0.75 }), 'critical')
     assert.equal(await levelAt(given, 0.74, { criticalAt: 0.75 }), 'elevated')
   },
+  async 'defaults.memory.hysteresis'(given) {
+    const levelAfterFall = async (hysteresis: number) => {
+      const heap = { usedBytes: 70, limitBytes: 100 }
+      const { add, app } = withDefaults(given, { memory: { elevatedAt: 0.7, hysteresis } }, { heap: () => heap })
+      await add()
+      await given.clock.advance({ seconds: 10 })
+      heap.usedBytes = 65
+      await given.clock.advance({ seconds: 10 })
+      return (await app.stats()).memory.level
+    }
+    assert.deepEqual([await levelAfterFall(0.1), await levelAfterFall(0.01)], ['elevated', 'normal'])
+  },
 
   // ── defaults.handlers ──
   async 'defaults.handlers.retry'(given) {
@@ -335,6 +348,52 @@ const proofs: Readonly<Record<string, Proof>> = {
     await app.settle()
     assert.deepEqual(attempts, [1, 2, 3])
   },
+  async 'defaults.subscriptions.audit'(given) {
+    const audited = async (name: string, audit: { readonly every: Duration } | false) => {
+      const handler = eventHandler(name, { events: [Added], handle: () => {} })
+      const { app, add, signals } = withDefaults(given, { subscriptions: { audit } }, { handlers: [handler] })
+      await app.start()
+      await add()
+      await app.settle()
+      for (let second = 0; second < 10; second++) {
+        await given.clock.advance({ seconds: 1 })
+        await app.settle()
+      }
+      if (name === 'soon') while (signals.of('subscription.audit').length === 0) await turns()
+      await app.stop({ keepStore: true })
+      return signals.of('subscription.audit').length > 0
+    }
+    assert.equal(await audited('soon', { every: { seconds: 3 } }), true)
+    assert.equal(await audited('later', { every: { hours: 1 } }), false)
+    assert.equal(await audited('never', false), false)
+  },
+  async 'defaults.subscriptions.rebuild'(given) {
+    const summing = (factor: number) =>
+      projection('sums', {
+        events: [Added],
+        consistency: 'async',
+        version: factor,
+        key: () => 'all',
+        initial: () => ({ n: 0 }),
+        evolve: { Added: ({ n }, { data }) => ({ n: n + data.n * factor }) },
+      })
+    const before = adder(given, { projections: [summing(1)] })
+    await before.app.start()
+    await before.add(5)
+    await before.app.settle()
+    await before.app.stop({ keepStore: true })
+    const sumAfter = async (rebuild: 'manual' | 'auto') => {
+      const sums = summing(2)
+      const { app, signals } = withDefaults(given, { subscriptions: { rebuild } }, { projections: [sums] })
+      await app.start()
+      if (rebuild === 'auto') while (signals.of('projection.rebuild.stop').length === 0) await turns()
+      await app.settle()
+      const row = await app.view(sums).get('all')
+      await app.stop({ keepStore: true })
+      return row.n
+    }
+    assert.deepEqual([await sumAfter('manual'), await sumAfter('auto')], [5, 10])
+  },
   async 'defaults.subscriptions.stopWithin'(given) {
     const handler = eventHandler('told', { events: [Added], handle: () => new Promise(() => {}) })
     const { app, add } = withDefaults(given, { subscriptions: { stopWithin: { milliseconds: 30 } } }, { handlers: [handler] })
@@ -358,6 +417,14 @@ const proofs: Readonly<Record<string, Proof>> = {
   },
 
   // ── createApp ──
+  async onMemoryPressure(given) {
+    const levels: string[] = []
+    const onMemoryPressure = ({ level }: { readonly level: string }) => void levels.push(level)
+    const { add } = adder(given, { heap: () => ({ usedBytes: 90, limitBytes: 100 }), onMemoryPressure })
+    await add()
+    await given.clock.advance({ seconds: 10 })
+    assert.deepEqual(levels, ['critical'])
+  },
   async store({ clock }) {
     assert.throws(() => createApp({ store: undefined as never, commands: [add] }), { code: 'ES_DEFINITION', message: /needs a store/ })
     const own = memory({ clock })
@@ -613,6 +680,7 @@ test('the defaults are the documented ones', () => {
     checkMemoryEveryMs: 10_000,
     elevatedAt: 0.7,
     criticalAt: 0.85,
+    hysteresis: 0.05,
     retry: {
       attempts: 5,
       backoff: { milliseconds: 100 },
@@ -627,5 +695,7 @@ test('the defaults are the documented ones', () => {
     retryAtOnce: false,
     stopWithinMs: 10_000,
     waitTimeoutMs: 5000,
+    auditEveryMs: 60_000,
+    rebuild: 'manual',
   })
 })

@@ -17,6 +17,7 @@ import type { WarmAggregates } from '../state/warm-aggregates.ts'
 import { tellUpcast } from '../tell-upcast.ts'
 import { withPatience } from '../timeout.ts'
 import { oneByOne } from './one-by-one.ts'
+import type { EventsBuffer } from './read-ahead.ts'
 
 /** Which state of an aggregate is asked for. Default: now, confirmed against the store. */
 export interface LoadOptions {
@@ -66,6 +67,8 @@ export interface EventsOptions<ET extends AnyEventType | string = AnyEventType |
   readonly limit?: number
   /** Goes on with what is appended from now on, until the signal aborts. */
   readonly live?: boolean
+  /** Reads ahead of a live consumer, and says what becomes of events when it cannot keep up. Default: nothing is read before it is asked for. */
+  readonly buffer?: EventsBuffer
   readonly signal?: AbortSignal
 }
 
@@ -135,12 +138,32 @@ export function readEvents(
 ): AsyncIterable<RecordedEvent> {
   async function* pages() {
     await ready()
-    yield* eventPages(engine, tenant, options)
+    yield* options.buffer ? aheadOf(engine, tenant, options, options.buffer) : eventPages(engine, tenant, options)
   }
   return oneByOne(pages(), (stored) => decode(engine, stored), options.signal)
 }
 
-async function* eventPages(engine: Engine, tenant: string, options: EventsOptions): AsyncGenerator<readonly StoredEvent[]> {
+async function* aheadOf(
+  engine: Engine,
+  tenant: string,
+  options: EventsOptions,
+  buffer: EventsBuffer,
+): AsyncGenerator<readonly StoredEvent[]> {
+  const { readAhead } = await import('./read-ahead.ts')
+  yield* readAhead({
+    engine,
+    tenant,
+    options,
+    buffer,
+    pagesOf: (pageSize, signal) => eventPages(engine, tenant, { ...options, pageSize, signal }),
+  })
+}
+
+async function* eventPages(
+  engine: Engine,
+  tenant: string,
+  options: EventsOptions & { readonly pageSize?: number },
+): AsyncGenerator<readonly StoredEvent[]> {
   const { live = false, signal, limit } = options
   if (limit !== undefined) toCount(limit, 'limit')
   if (live && options.backwards) throw new ValidationError('events', ['live goes forwards: leave out backwards'])
@@ -167,9 +190,15 @@ async function* eventPages(engine: Engine, tenant: string, options: EventsOption
   }
 }
 
-async function* pagesOf(engine: Engine, tenant: string, options: EventsOptions, after: number, left: number) {
-  const { types, tags, category, stream, correlationId, to, backwards } = options
-  const bounds = { tenant, after, ...(to === undefined ? {} : { to }), ...(backwards ? { backwards } : {}) }
+async function* pagesOf(
+  engine: Engine,
+  tenant: string,
+  options: EventsOptions & { readonly pageSize?: number },
+  after: number,
+  left: number,
+) {
+  const { types, tags, category, stream, correlationId, to, backwards, pageSize } = options
+  const bounds = { tenant, after, ...(to === undefined ? {} : { to }), ...(backwards && { backwards }), ...(pageSize && { pageSize }) }
   const names = types?.map((type) => (typeof type === 'string' ? type : type.type))
   const item = { ...(names ? { types: names } : {}), ...(tags ? { tags } : {}) }
   if (stream !== undefined) {

@@ -21,7 +21,7 @@ export interface Scheduler {
   poke(): void
   /** Settles when nothing is due; tells whether anything was. */
   settle(): Promise<boolean>
-  /** Begins nothing more, and waits for what runs. */
+  /** Waits for what runs. */
   stop(timeoutMs: number): Promise<void>
 }
 
@@ -31,14 +31,14 @@ const mostAtOnce = 16
 /** How many records are read at once. */
 const pageSize = 100
 
-export function startScheduler(engine: Engine, execute: ExecuteFor): Scheduler {
+/** @param stopping  aborted when the app begins to stop: from that moment on nothing more is begun. */
+export function startScheduler(engine: Engine, execute: ExecuteFor, stopping: AbortSignal): Scheduler {
   const { store, clock, settings, definitions } = engine
   const persistence = persistenceOf(settings.retry, engine)
   const running = new Map<string, Promise<void>>()
   let looking: Promise<void> | undefined
   let mustLook = false
   let cancel = () => {}
-  let isStopped = false
   let begun = 0
   /** When the next one is due, as far as is known; with all places taken, whoever ends looks again. */
   let nextAt: number | undefined
@@ -66,7 +66,7 @@ export function startScheduler(engine: Engine, execute: ExecuteFor): Scheduler {
   async function lookOnce(): Promise<void> {
     if (running.size >= mostAtOnce) return
     const due = await findDue()
-    if (due.length === 0 || isStopped) return
+    if (due.length === 0 || stopping.aborted) return
     const now = clock.now()
     const results = await store.work.commit(due.map((record) => ({ records: [toClaim(record, now + settings.leaseMs)] })))
     for (const [i, record] of due.entries()) {
@@ -104,7 +104,7 @@ export function startScheduler(engine: Engine, execute: ExecuteFor): Scheduler {
     mustLook = true
     looking ??= lookWhileNeeded().finally(() => {
       looking = undefined
-      if (mustLook && !isStopped) void look() // it was asked for when the last look was over
+      if (mustLook && !stopping.aborted) void look() // it was asked for when the last look was over
     })
     return looking
   }
@@ -112,18 +112,19 @@ export function startScheduler(engine: Engine, execute: ExecuteFor): Scheduler {
   async function lookWhileNeeded(): Promise<void> {
     cancel()
     try {
-      while (mustLook && !isStopped) {
+      while (mustLook && !stopping.aborted) {
         mustLook = false
         await lookOnce()
+        mustLook ||= running.size < mostAtOnce && nextAt !== undefined && nextAt <= clock.now() // its time has come meanwhile
       }
     } catch (error) {
       nextAt = undefined
       report('looking after schedules failed; it is tried again', error)
     }
-    if (isStopped) return
-    const everyMs = settings.leaseMs / 3
+    if (stopping.aborted) return
+    const everyMs = Math.ceil(settings.leaseMs / 3) // whole milliseconds: what is kept with the time has no parts of them
     const isFull = running.size >= mostAtOnce
-    const ms = nextAt === undefined || isFull ? everyMs : Math.min(everyMs, Math.max(0, nextAt - clock.now()))
+    const ms = nextAt === undefined || isFull ? everyMs : Math.min(everyMs, nextAt - clock.now())
     cancel = clock.after(ms, () => void look(), true) // a process that fires schedules is not at its end
   }
 
@@ -135,11 +136,10 @@ export function startScheduler(engine: Engine, execute: ExecuteFor): Scheduler {
       do {
         await look()
         await Promise.all(running.values())
-      } while (running.size > 0 || looking || mustLook || (nextAt !== undefined && nextAt <= clock.now()))
+      } while (!stopping.aborted && (running.size > 0 || looking || mustLook || (nextAt !== undefined && nextAt <= clock.now())))
       return begun > before
     },
     async stop(timeoutMs) {
-      isStopped = true
       cancel()
       const ended = async () => {
         await looking

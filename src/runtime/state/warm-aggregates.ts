@@ -6,12 +6,11 @@
  * in which form.
  */
 import type { AnyAggregate } from '../../core/aggregate.ts'
-import type { PressureLevel } from '../../core/observer.ts'
 import type { Entry } from '../command/decide-group.ts'
 import { type GroupEnd, StreamWorker, type WarmState } from '../command/stream-worker.ts'
 import { type Engine, report } from '../engine.ts'
 import { type IdleLimit, lifespanRule } from '../settings.ts'
-import { type HeapProbe, type MemoryPressure, pressureFactors, watchMemory } from './memory-pressure.ts'
+import { pressureFactors } from './memory-pressure.ts'
 import { isDue, snapshotPolicyOf, takeLater } from './snapshots.ts'
 import { stateCodecOf } from './state-codec.ts'
 
@@ -29,7 +28,6 @@ type Lifespans = Readonly<Record<'afterEvent' | 'afterCommand' | 'afterError', (
 
 /** The warm aggregates of an app. */
 export interface WarmAggregates {
-  readonly memory: MemoryPressure
   /** The worker of a stream, woken up. */
   workerOf(aggregate: AnyAggregate, tenant: string, stream: string): StreamWorker
   /** The last committed state that is known, perhaps overtaken by another process. */
@@ -43,11 +41,11 @@ export interface WarmAggregates {
 }
 
 /** Makes the warm aggregates of an app. */
-export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggregates {
-  const { settings, clock, tell } = engine
+export function makeWarmAggregates(engine: Engine): WarmAggregates {
+  const { settings, clock, tell, memory } = engine
   const residents = new Map<string, Resident>()
   const lifespansByAggregate = new WeakMap<AnyAggregate, Lifespans>()
-  const memory = watchMemory(engine, clock, probe, sweep)
+  memory.watch(sweep)
   let sweepAt = Number.POSITIVE_INFINITY
   let cancelSweep = () => {}
 
@@ -62,7 +60,7 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
   }
 
   /** Lets go of whoever was idle for too long, and puts to sleep whoever was idle for a while. */
-  function sweep(_level: PressureLevel = memory.level): void {
+  function sweep(): void {
     const now = clock.now()
     const factor = pressureFactors[memory.level]
     let next = Number.POSITIVE_INFINITY
@@ -193,7 +191,6 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
   }
 
   return {
-    memory,
     workerOf(aggregate, tenant, stream) {
       const id = idOf(tenant, stream)
       let resident = residents.get(id)
@@ -206,7 +203,6 @@ export function makeWarmAggregates(engine: Engine, probe: HeapProbe): WarmAggreg
           if (worker.warm) tell?.({ signal: 'aggregate.activate', tenant, stream, version: asleep.version, from: 'hibernation' })
         }
       } else {
-        memory.start()
         const worker = new StreamWorker(engine, aggregate, tenant, stream, (end) => ended(id, end))
         resident = { worker, usedAt: clock.now(), idleMs: Number.POSITIVE_INFINITY, asleep: undefined }
         makeRoom()

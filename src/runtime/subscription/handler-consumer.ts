@@ -27,9 +27,10 @@ export function handlerConsumer(
 
   function alone(state: unknown): Batch {
     return {
-      async handle({ event, attempt }) {
+      handle({ event, attempt }) {
         const run = () => handler.handle?.(event, { state, attempt, signal, ...callsFor(event) })
-        await watched(engine, { kind: 'handle', handler: handler.name, event, attempt }, [event], run)
+        // Handed through, and not awaited once more: it is done for each event.
+        return watched(engine, { kind: 'handle', handler: handler.name, event, attempt }, [event], run) as Promise<void> | void
       },
       gathered: () => ({}),
     }
@@ -61,6 +62,7 @@ export function handlerConsumer(
   }
 
   return {
+    mayRepeat: true,
     keysOf: ({ stream }) => [stream],
     async resume() {
       await init()
@@ -78,14 +80,14 @@ const usualBatch = 100
 type Watching = Pick<Engine, 'tell' | 'tracing' | 'clock'>
 
 /** Tells of each event when the call with it begins, and how it ends. */
-async function watched(
+function watched(
   { tell, tracing, clock }: Watching,
   work: Extract<TracedWork, { readonly handler: string }>,
   events: readonly RecordedEvent[],
   run: () => unknown,
-): Promise<void> {
+): unknown {
   const told = tell ? () => tellAround(tell, clock, work, events, run) : run
-  await (tracing ? tracing.around(work, async () => told()) : told())
+  return tracing ? tracing.around(work, async () => told()) : told()
 }
 
 async function tellAround(

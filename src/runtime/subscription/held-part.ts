@@ -9,9 +9,9 @@ import type { Clock } from '../../core/clock.ts'
 import { LeaseLostError, StoreUnavailableError } from '../../core/errors.ts'
 import type { Lease, WorkStore } from '../../core/work-store.ts'
 import { type Control, failureRecord } from './control.ts'
-import type { PartWorker } from './part-worker.ts'
 import { rewindPart } from './rewinding.ts'
 import type { Subscription } from './subscription.ts'
+import type { PartWorker } from './worker.ts'
 
 /** What a held part needs of its engine. */
 export interface HeldPartContext {

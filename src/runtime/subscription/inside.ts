@@ -6,7 +6,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Awaited } from './await-handled.ts'
-import type { PartWorker } from './part-worker.ts'
+import type { PartWorker } from './worker.ts'
 
 interface Place {
   readonly engine: object

@@ -6,6 +6,7 @@
  */
 import type { EventStore } from '../../core/event-store.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
+import { type MemoryPressure, pressureFactors } from '../state/memory-pressure.ts'
 import { pause } from '../timeout.ts'
 import { makeWaiters } from './waiters.ts'
 
@@ -24,12 +25,12 @@ export interface LogFeed {
   close(): void
 }
 
-/** How much is kept for those who follow; who is further behind reads by himself. */
+/** How much is kept for those who follow, less under memory pressure; who is further behind reads by himself. */
 const keptEvents = 4000
 const pageSize = 1000
 
 /** @param failed  told when the store could not be asked; it is asked again after a pause. */
-export function makeLogFeed(store: EventStore, failed: (error: unknown) => void): LogFeed {
+export function makeLogFeed(store: EventStore, memory: Pick<MemoryPressure, 'level' | 'watch'>, failed: (error: unknown) => void): LogFeed {
   const closing = new AbortController()
   const waiters = makeWaiters()
   /** Every event behind `start`, up to `end`. */
@@ -37,6 +38,8 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
   let start = 0
   let end = 0
   let head = 0
+  const mostKept = () => keptEvents * pressureFactors[memory.level]
+  const unwatch = memory.watch(() => keepOnly(mostKept()))
 
   async function follow(): Promise<void> {
     for (let pauseMs = 100; !closing.signal.aborted; pauseMs = Math.min(pauseMs * 2, 5000)) {
@@ -56,7 +59,7 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
   }
 
   async function catchUp(to: number): Promise<void> {
-    if (to - end > keptEvents) {
+    if (to - end > mostKept()) {
       kept = []
       start = to
       end = to
@@ -67,8 +70,13 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
       end = position
     }
     // Seldom, and then half of it: taking away one by one would move all the others each time.
-    if (kept.length <= 2 * keptEvents) return
-    kept = kept.slice(-keptEvents)
+    if (kept.length > 2 * mostKept()) keepOnly(mostKept())
+  }
+
+  /** The newest. */
+  function keepOnly(most: number): void {
+    if (kept.length <= most) return
+    kept = kept.slice(-most)
     start = (kept[0] as StoredEvent).position - 1
   }
 
@@ -102,7 +110,10 @@ export function makeLogFeed(store: EventStore, failed: (error: unknown) => void)
       }
       return undefined
     },
-    close: () => closing.abort(),
+    close() {
+      closing.abort()
+      unwatch()
+    },
   }
 }
 

@@ -11,6 +11,7 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Lease, SubscriptionPart, WorkOwner, WorkStore } from '../../core/work-store.ts'
 import { ableWorkers, type Folds } from './able-workers.ts'
+import { handedOn, type KeptProofs, proofsAt } from './proof.ts'
 import { shareOut } from './share-out.ts'
 import { partNames, slotCount, slotsOf } from './slots.ts'
 import type { Subscription } from './subscription.ts'
@@ -199,6 +200,7 @@ function redivided(
   start: number,
 ): readonly Pick<SubscriptionPart, 'part' | 'position' | 'state'>[] {
   const positions = Array.from({ length: slotCount }, () => start)
+  const proofs = parts.map(({ part, position, state }) => ({ slot: slotsOf(part).from, ofPart: proofsAt(JSON.parse(state), position) }))
   const states = parts.map(({ state }) => JSON.parse(state) as PartState)
   const began = parts.length > 0 ? Math.max(...states.map((state) => state.start ?? 0)) : start
   const rewound = Math.min(...states.map((state) => state.rewound ?? 0), Number.MAX_SAFE_INTEGER)
@@ -213,13 +215,14 @@ function redivided(
     const position = Math.min(...positions.slice(from, to + 1))
     const ahead: Record<number, number> = {}
     for (let slot = from; slot <= to; slot++) if ((positions[slot] as number) > position) ahead[slot] = positions[slot] as number
-    const state: PartState = { ...known, ...(Object.keys(ahead).length > 0 ? { ahead } : {}) }
+    const own = proofs.filter(({ slot }) => slot >= from && slot <= to).flatMap(({ ofPart }) => ofPart)
+    const state: PartState = { ...known, ...(Object.keys(ahead).length > 0 && { ahead }), ...handedOn(own, position) }
     return { part, position, state: JSON.stringify(state) }
   })
 }
 
 /** What a part keeps with its position. */
-export interface PartState {
+export interface PartState extends KeptProofs {
   /** Slots that are further than the part, from a time when they were in another one. */
   readonly ahead?: Readonly<Record<number, number>>
   /** Where the subscription began when it was new; absent: before the first event. */

@@ -8,6 +8,7 @@ import { withPatience } from '../timeout.ts'
 import { controlOf, type Wish, wish } from './control.ts'
 import { followersOf } from './define.ts'
 import { positionBefore } from './find-position.ts'
+import { forgetHoles, type Hole } from './holes.ts'
 import { insideOf } from './inside.ts'
 import { rewindFree, rewindsOf } from './rewinding.ts'
 import { type SubscriptionStatistics, subscriptionStatistics } from './subscription-statistics.ts'
@@ -44,6 +45,15 @@ export interface SubscriptionCalls extends Rebuilds {
    * @throws ValidationError (`ES_VALIDATION`) no place, or a position beyond the log. And as `pause`.
    */
   rewind(name: string, to: LogPlace): Promise<void>
+  /**
+   * Compares what the parts that this process works on have looked at with the log, as happens by itself now and then. Only what was
+   * looked at since the last time is read again.
+   *
+   * @returns the holes that it has found; `list` has them too, until they are forgotten.
+   */
+  audit(): Promise<readonly Hole[]>
+  /** Forgets the holes of one subscription, or of all: somebody has dealt with them. Returns how many there were. @throws as `pause`. */
+  forgetHoles(name?: string): Promise<number>
 }
 
 /** @param stopping  aborts when the app stops. */
@@ -118,5 +128,7 @@ export function subscriptionCalls(engine: Engine, running: () => Subscriptions |
         tell?.({ signal: 'subscription.rewind', kind, name: follower.name, part, from, to: at }),
       )
     },
+    audit: async () => (await running()?.audit()) ?? [],
+    forgetHoles: (name) => forgetHoles(store.work, name === undefined ? followersOf(engine) : [find(name)]),
   }
 }

@@ -127,7 +127,7 @@ export function makeParking(
       wishes.set(idOf(name), longer)
     }
     return {
-      blocks: (name) => wishes.has(idOf(name)) || parked.has(idOf(name)),
+      blocks: (name) => wishes.size + parked.size > 0 && (wishes.has(idOf(name)) || parked.has(idOf(name))),
       failed(delivery, failure, verdict) {
         add(delivery, afterFailure(nothing(keyOf(delivery)), failure, verdict))
       },
@@ -142,7 +142,7 @@ export function makeParking(
     get all() {
       return parked.values()
     },
-    find: (name) => parked.get(idOf(name)),
+    find: (name) => (parked.size > 0 ? parked.get(idOf(name)) : undefined), // nearly always nothing is
     async load() {
       const found: Parked[] = []
       const question = { kind: parkedKind, owner: subscription.id, slots, limit: 1000 }

@@ -1,87 +1,24 @@
-/**
- * Works on one part of a subscription: takes the next events, has them handled, and commits what came of it with the step.
- *
- * Invariants:
- * - Nothing is committed but under the lease, and each commit names the position up to which everything is done or parked. So after a
- *   crash, or a takeover, exactly what is behind that position is handled again.
- * - Only this loop writes the position, one commit after the other: it never goes back, except to where a consumer that keeps something
- *   outside of the store has lost it. (A rewind is made while no loop runs.)
- * - An event whose handling failed is parked in the commit that passes it by, and so is every later one of its key.
- *
- * One loop and one position: whoever takes, handles, retries and commits has to know where the others are, so the file is long.
- */
-import type { Clock } from '../../core/clock.ts'
 import { CheckpointAheadError, DacapoError, LeaseLostError, RecordConflictError, StoreUnavailableError } from '../../core/errors.ts'
-import type { EventTypes } from '../../core/event-codec.ts'
-import type { EventStore } from '../../core/event-store.ts'
 import { fromJson } from '../../core/json.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import type { Lease, Work } from '../../core/work-store.ts'
-import type { Engine } from '../engine.ts'
 import { tellUpcast } from '../tell-upcast.ts'
 import { pause } from '../timeout.ts'
 import { decoded, keyOf, positionOf, sameEvent, wholeEvents } from './deliveries.ts'
-import type { LogFeed } from './log-feed.ts'
 import type { PartState } from './membership.ts'
 import { type Parked, parkedKind, toParked, toRecord } from './parked.ts'
 import { type Change, Exhausted, makeParking, type Parkings, withoutFirst } from './parking.ts'
+import { makePlace } from './place.ts'
 import { isIn, slotOf, slotsOf } from './slots.ts'
 import type { Batch, Delivery, Failed, Gathered, Subscription, Verdict } from './subscription.ts'
-
-/** What a worker needs of its engine. */
-export interface WorkerContext {
-  readonly store: EventStore
-  readonly eventTypes: EventTypes
-  readonly clock: Clock
-  readonly feed: LogFeed
-  readonly random: () => number
-  /** How long a step without anything to write may stay unwritten, and how long handling may go on without a commit. */
-  readonly checkpointEveryMs: number
-  readonly restart: { readonly maxRestarts: number; readonly withinMs: number }
-  /** Told whenever the position or the status has changed. */
-  readonly moved: (worker: PartWorker) => void
-  /** Told when something is parked, tried again, or done after all. */
-  readonly parked: (worker: PartWorker, parked: Parked, before: Parked) => void
-  /** Told when an event that has failed was passed by. */
-  readonly skipped: (worker: PartWorker, delivery: Delivery, failure: unknown) => void
-  /** Told when something is parked that may belong to another part of the same subscription. */
-  readonly handedOn: (subscription: Subscription) => void
-  readonly failed: (worker: PartWorker, error: unknown) => void
-  /** Runs what an event leads to in the name of the part, which is held up meanwhile. */
-  readonly inside: <T>(worker: PartWorker, work: () => Promise<T> | T) => Promise<T>
-  readonly tell: Engine['tell']
-  readonly tracing: Engine['tracing']
-}
-
-/** `waiting`: everything that was there is done. */
-export type WorkerStatus = 'working' | 'waiting' | 'restarting' | 'failed' | 'lost' | 'stopped'
-
-/** Works on a part until it is stopped or has lost it. */
-export interface PartWorker {
-  readonly subscription: Subscription
-  readonly lease: Lease
-  readonly status: WorkerStatus
-  /** Everything up to here is done or parked, and committed. */
-  readonly position: number
-  /** Everything up to here was looked at; what is between the two has concerned nobody. */
-  readonly seen: number
-  /** What is parked, by key. */
-  readonly parked: readonly Parked[]
-  readonly handled: number
-  readonly error: unknown
-  /** When there is something to do by itself, in milliseconds since 1970. */
-  readonly nextDueAt: number | undefined
-  /** Looks again at what is parked: somebody has changed it. */
-  poke(): void
-  /** Ends after what it is doing; the lease is still held. */
-  stop(): Promise<void>
-}
+import { makeTold } from './told.ts'
+import type { PartWorker, WorkerContext, WorkerStatus } from './worker.ts'
 
 /** How often what is to be parked is worked out anew because somebody else has changed what was parked before. */
 const mostConflicts = 10
 
 export function startPartWorker(context: WorkerContext, subscription: Subscription, lease: Lease): PartWorker {
-  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, inside, tell, tracing } = context
+  const { store, eventTypes, clock, feed, random, checkpointEveryMs, restart, moved, inside, tell } = context
   const { kind, name, together: mostTogether = 1000 } = subscription
   const { part } = lease
   const slots = slotsOf(part)
@@ -93,13 +30,11 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     lease,
     commit: ({ steps = [], ...work }) => commit({ ...work, steps: [lease, ...steps] }),
   })
+  const told = makeTold(context, subscription, part)
   const parking = makeParking({ work: store.work, clock }, subscription, slots)
   let status: WorkerStatus = 'working'
   let error: unknown
-  let position = 0
-  let seen = 0
-  /** Slots that are further than the part. */
-  let ahead: NonNullable<PartState['ahead']> = {}
+  const place = makePlace(subscription, context.isProving)
   let handled = 0
   let unwrittenSince: number | undefined
   let isPoked = false
@@ -121,9 +56,12 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       try {
         await resume()
         inVain = 0
-        await work()
+        await work().catch(async (caught) => {
+          if (caught instanceof Exhausted) await writeStep() // what was done before the end of all patience stays done
+          throw caught
+        })
         // A courtesy to whoever is next: without it, events that have concerned nobody are looked at once more.
-        if (unwrittenSince !== undefined) await step(seen, {}, [])
+        await writeStep()
       } catch (caught) {
         // Where the part is now is not known here; nothing more may be written, and whoever is next reads it.
         if (stopping.signal.aborted) break
@@ -147,18 +85,20 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     become('stopped')
   }
 
+  async function writeStep(): Promise<void> {
+    if (unwrittenSince !== undefined) await step(place.seen, {}, [])
+  }
+
   /** Where the part is, and what is parked: the store knows. */
   async function resume(): Promise<void> {
     const part = (await store.work.parts(lease.subscription)).find((one) => one.part === lease.part && one.epoch === lease.epoch)
     if (!part) throw new LeaseLostError(lease.subscription, lease.part)
-    position = part.position
-    seen = part.position
-    ahead = (fromJson(part.state) as PartState).ahead ?? {}
-    const [furthest, head] = [Math.max(position, ...Object.values(ahead)), await store.head()]
-    if (furthest > head) throw new CheckpointAheadError(name, furthest, head)
+    place.resume(part.position, fromJson(part.state) as PartState)
+    const head = await store.head()
+    if (place.furthest > head) throw new CheckpointAheadError(name, place.furthest, head)
     unwrittenSince = undefined
     const kept = await consumer.kept?.()
-    if (kept !== undefined && kept < position) await goBack(kept)
+    if (kept !== undefined && kept < place.position) await goBack(kept)
     await lookAgain()
     become('working')
   }
@@ -166,10 +106,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   /** Begins again where everything is still there that was done. */
   async function goBack(to: number): Promise<void> {
     await commit({ steps: [{ ...lease, position: to, state: '{}' }] })
-    tell?.({ signal: 'read-model.behind', projection: name, part, position, checkpoint: to })
-    position = to
-    seen = to
-    ahead = {}
+    tell?.({ signal: 'read-model.behind', projection: name, part, position: place.position, checkpoint: to })
+    place.resume(to, {})
   }
 
   async function lookAgain(): Promise<void> {
@@ -182,8 +120,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     while (!stopping.signal.aborted) {
       if (isPoked) await lookAgain()
       await retryDue()
-      if (consumer.due) await inside(worker, () => consumer.due?.(seen, (tenant, key) => parking.find({ tenant, key }) !== undefined))
-      if (unwrittenSince !== undefined && clock.now() >= unwrittenSince + checkpointEveryMs) await step(seen, {}, [])
+      if (consumer.due) await inside(worker, () => consumer.due?.(place.seen, (tenant, key) => parking.find({ tenant, key }) !== undefined))
+      if (unwrittenSince !== undefined && clock.now() >= unwrittenSince + checkpointEveryMs) await step(place.seen, {}, [])
       const page = await nextPage()
       if (page) await take(page)
     }
@@ -192,7 +130,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   /** The next events, or nothing when there is something else to do. */
   async function nextPage(): Promise<LogPage | undefined> {
     const due = nextDueAt()
-    if (due !== undefined && due <= clock.now() && seen >= feed.head) {
+    if (due !== undefined && due <= clock.now() && place.seen >= feed.head) {
       // What is due may have to wait for something else; the pause is real, because a test clock may stand still.
       await pause(dueInVain++ < 10 ? 0 : 10)
       return undefined
@@ -205,8 +143,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     const cancel = due === undefined ? () => {} : clock.after(Math.max(0, due - clock.now()), stop)
     try {
       if (isPoked || stopping.signal.aborted) return undefined
-      if (seen >= feed.head) become('waiting')
-      const page = await feed.next(seen, subscription.types, enough.signal, mostTogether)
+      if (place.seen >= feed.head) become('waiting')
+      const page = await feed.next(place.seen, subscription.types, enough.signal, mostTogether)
       if (page) become('working')
       return page
     } finally {
@@ -223,14 +161,25 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   }
 
   async function take(page: LogPage): Promise<void> {
-    const deliveries = page.events.flatMap(deliveriesOf)
+    const deliveries: Delivery[] = []
+    const passed: number[] = []
+    for (const stored of page.events) {
+      const own = deliveriesOf(stored)
+      if (own.length === 0) passed.push(stored.position)
+      else deliveries.push(...own)
+    }
+    place.pass(passed)
     for (let done = 0; done < deliveries.length && !stopping.signal.aborted; ) {
       const some = wholeEvents(deliveries, done, done + together)
       const end = done + some.length === deliveries.length ? page.position : positionOf(some)
-      done += await traced(some, () => takeSome(some, end))
+      done += await told.around(some, () => takeSome(some, end))
     }
-    if (deliveries.length > 0) return
-    seen = page.position
+    if (deliveries.length === 0) passBy(page.position, [])
+  }
+
+  /** Goes on without a commit; the step is written a little later. */
+  function passBy(to: number, taken: readonly Delivery[]): void {
+    place.see(to, taken)
     // On whole intervals, so that all who are in the same situation can share a commit.
     unwrittenSince ??= Math.floor(clock.now() / checkpointEveryMs) * checkpointEveryMs
     moved(worker)
@@ -242,8 +191,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (keys.length > 0 && !unreadable) tellUpcast(tell, eventTypes.get(stored.type), stored)
     return keys.flatMap((key) => {
       const slot = slotOf(stored.tenant, key)
-      const isDone = (ahead[slot] ?? 0) >= stored.position
-      return isIn(slots, slot) && !isDone ? [{ event, key, slot, attempt: 1, unreadable }] : []
+      return isIn(slots, slot) && !place.isDone(slot, stored.position) ? [{ event, key, slot, attempt: 1, unreadable }] : []
     })
   }
 
@@ -267,10 +215,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
           const failure = await failureOf(batch, delivery)
           if (failure === interrupted) break
           if (failure) {
-            tellFailure(delivery, failure.error)
+            told.failed(delivery, failure.error)
             skipped.push(...parkOrSkip(parkings, delivery, failure.error))
           } else {
-            tellFolded(delivery)
+            told.folded(delivery)
             succeeded++
           }
         }
@@ -285,9 +233,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (count === 0) return 0
     const done = deliveries.slice(0, count)
     const to = count === deliveries.length ? end : positionOf(done)
-    const refusal = await commitBatch(batch, to, () => parkings.changes())
+    const refusal = await commitBatch(batch, to, () => parkings.changes(), done)
     if (!refusal) {
-      tellStep(done, to, startedAt)
+      told.step(done, to, startedAt)
       tellSkipped(skipped)
       handled += succeeded
       together = Math.min(mostTogether, together * 2)
@@ -307,11 +255,11 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     for (const delivery of deliveries) {
       if (parkings.blocks(keyOf(delivery))) parkings.wait(delivery)
       else {
-        tellFailure(delivery, failure)
+        told.failed(delivery, failure)
         skipped.push(...parkOrSkip(parkings, delivery, failure))
       }
     }
-    await step(to, {}, () => parkings.changes())
+    await step(to, {}, () => parkings.changes(), deliveries)
     tellSkipped(skipped)
   }
 
@@ -331,33 +279,6 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     for (const { delivery, failure } of skipped) context.skipped(worker, delivery, failure)
   }
 
-  /** Of projections; handlers and processes do it themselves, one event at a time. */
-  function traced<T>(deliveries: readonly Delivery[], run: () => Promise<T>): Promise<T> {
-    if (!tracing || kind !== 'projection') return run()
-    const events = [...new Set(deliveries.filter(({ unreadable }) => !unreadable).map(({ event }) => event))]
-    return tracing.around({ kind: 'project', projection: name, part, events }, run)
-  }
-
-  /** What projections do; handlers tell it themselves, and processes tell of their instances. */
-  function tellStep(done: readonly Delivery[], to: number, startedAt: number): void {
-    if (!tell) return
-    const told = { part, events: new Set(done.map(({ event }) => event)).size, position: to, durationMs: clock.now() - startedAt }
-    tell({ signal: 'subscription.events', kind, name, ...told })
-    if (kind === 'projection') tell({ signal: 'projection.checkpoint', projection: name, ...told })
-  }
-
-  function tellFolded({ event, key }: Delivery): void {
-    if (!tell || kind !== 'projection') return
-    const { tenant, type, position: at } = event
-    tell({ signal: 'projection.event', projection: name, part, tenant, key, type, position: at })
-  }
-
-  function tellFailure({ event, key, attempt }: Delivery, failure: unknown): void {
-    if (!tell || kind !== 'projection') return
-    const { tenant, position: at } = event
-    tell({ signal: 'projection.exception', projection: name, part, tenant, key, position: at, attempt, error: failure })
-  }
-
   /** Handles one delivery. What failed because everything stops has not failed. */
   async function failureOf(batch: Batch, delivery: Delivery): Promise<Failed | typeof interrupted | undefined> {
     if (delivery.unreadable) return delivery.unreadable
@@ -374,7 +295,12 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   }
 
   /** Commits a batch with its step. Returns why not, when that is the fault of its events. */
-  async function commitBatch(batch: Batch, to: number, changes: () => readonly Change[]): Promise<Failed | undefined> {
+  async function commitBatch(
+    batch: Batch,
+    to: number,
+    changes: () => readonly Change[],
+    taken: readonly Delivery[] = [],
+  ): Promise<Failed | undefined> {
     let gathered: Gathered
     const failed = batch.finish && (await inside(worker, () => batch.finish?.(to)))
     if (failed && stopping.signal.aborted) throw failed.error // it was cut short
@@ -386,7 +312,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       return { error: failure }
     }
     try {
-      await step(to, gathered, changes)
+      // Who catches up would do little else than commit.
+      if (consumer.mayRepeat && to < feed.head && changes().length === 0) passBy(to, taken)
+      else await step(to, gathered, changes, taken)
       return undefined
     } catch (failure) {
       if (!isOfEvents(failure)) throw failure
@@ -415,9 +343,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         if (known.unread?.includes(at) && !unreadable) await handOn(known, next, event.tenant, keys)
         else {
           const delivery = { event, key, slot, attempt: attempts + 1, unreadable }
-          if (!(await traced([delivery], () => retryOne(known as Parked, next, delivery)))) return
+          if (!(await told.around([delivery], () => retryOne(known as Parked, next, delivery)))) return
         }
-      } else await step(position, {}, [{ known, next }])
+      } else await step(place.position, {}, [{ known, next }])
       known = parking.find(known)
     }
   }
@@ -430,17 +358,17 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       parking.postpone(known, until)
       return false
     }
-    const failure = (await failureOf(batch, delivery)) ?? (await commitBatch(batch, position, () => [{ known, next }]))
+    const failure = (await failureOf(batch, delivery)) ?? (await commitBatch(batch, place.position, () => [{ known, next }]))
     if (failure === interrupted) return false
     if (failure) {
-      tellFailure(delivery, failure.error)
+      told.failed(delivery, failure.error)
       const verdict = verdictOn(delivery, failure.error)
       const isSkipped = verdict === 'skip'
-      await step(position, {}, [{ known, next: isSkipped ? next : parking.afterFailure(known, failure.error, verdict) }])
+      await step(place.position, {}, [{ known, next: isSkipped ? next : parking.afterFailure(known, failure.error, verdict) }])
       if (isSkipped) tellSkipped([{ delivery, failure: failure.error }])
       return isSkipped
     }
-    tellFolded(delivery)
+    told.folded(delivery)
     handled++
     if (batch.committed) await inside(worker, () => batch.committed?.())
     return true
@@ -459,7 +387,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       const there = isIn(slots, slot) ? parking.find({ tenant, key }) : record && toParked(record)
       changes.push(parking.inserted({ tenant, key, slot }, there, at))
     }
-    await step(position, {}, changes)
+    await step(place.position, {}, changes)
     context.handedOn(subscription)
   }
 
@@ -469,24 +397,27 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   }
 
   /** Commits, and only then remembers. Changes that are worked out on demand are so again when somebody else was faster. */
-  async function step(to: number, gathered: Gathered, changes: readonly Change[] | (() => readonly Change[])): Promise<void> {
-    if (to > position) await consumer.reached?.(to)
+  async function step(
+    to: number,
+    gathered: Gathered,
+    changes: readonly Change[] | (() => readonly Change[]),
+    taken: readonly Delivery[] = [],
+  ): Promise<void> {
+    const next = place.at(to, taken)
+    if (to > place.position) await consumer.reached?.(to)
     for (let attempt = 1; ; attempt++) {
       const some = typeof changes === 'function' ? changes() : changes
       const records = [...(gathered.records ?? []), ...some.map(({ known, next }) => toRecord(known, next))]
       try {
-        await commit({ ...gathered, steps: [{ ...lease, ...(to > position ? { position: to } : {}) }], records })
+        await commit({ ...gathered, steps: [{ ...lease, ...next.kept() }], records })
       } catch (failure) {
         const isWorthIt = failure instanceof RecordConflictError && typeof changes === 'function' && attempt < mostConflicts
         if (!isWorthIt) throw failure
         await parking.load()
         continue
       }
-      position = Math.max(position, to)
-      if (to >= seen) {
-        seen = to
-        unwrittenSince = undefined
-      }
+      if (to >= place.seen) unwrittenSince = undefined
+      next.written()
       parking.written(some)
       for (const { known, next } of some) context.parked(worker, next ?? { ...known, positions: [] }, known)
       moved(worker)
@@ -508,16 +439,19 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       return status
     },
     get position() {
-      return position
+      return place.position
     },
     get seen() {
-      return seen
+      return place.seen
     },
     get parked() {
       return [...parking.all]
     },
     get handled() {
       return handled
+    },
+    get proofs() {
+      return place.proofs
     },
     get error() {
       return error
@@ -528,6 +462,11 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     poke() {
       isPoked = true
       if (status === 'waiting') become('working') // whoever waits for everything to be done must not be told so now
+      wake()
+    },
+    compared(proof) {
+      place.compared(proof)
+      unwrittenSince ??= Math.floor(clock.now() / checkpointEveryMs) * checkpointEveryMs
       wake()
     },
     async stop() {

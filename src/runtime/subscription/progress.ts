@@ -1,8 +1,8 @@
 /** How far the parts are that this process works on: what waiting can rely on without asking the store. */
 import type { Parked } from './parked.ts'
-import type { WorkerStatus } from './part-worker.ts'
 import { slotCount, slotsOf } from './slots.ts'
 import { makeWaiters } from './waiters.ts'
+import type { WorkerStatus } from './worker.ts'
 
 /** What is known of a part. */
 export interface PartProgress {

@@ -2,8 +2,8 @@
 import type { Signals } from '../../core/observer.ts'
 import type { Engine } from '../engine.ts'
 import { type Parked, toFailure } from './parked.ts'
-import type { PartWorker } from './part-worker.ts'
 import type { Delivery } from './subscription.ts'
+import type { PartWorker } from './worker.ts'
 
 type OfPart = Pick<Signals['subscription.start'], 'kind' | 'name' | 'part'>
 

@@ -7,11 +7,13 @@ import { type ViewStatistics, viewStatistics } from '../rebuild/rebuild-statisti
 import { madeBy } from '../rebuild/tend-views.ts'
 import { loadControls, noControl, standing } from './control.ts'
 import { followersOf } from './define.ts'
+import { type Hole, holesOf } from './holes.ts'
 import type { PartState } from './membership.ts'
 import { type Failure, parkedKind, toFailure } from './parked.ts'
-import type { WorkerStatus } from './part-worker.ts'
+import { type KeptProofs, proofsAt } from './proof.ts'
 import type { SubscriptionKind } from './subscription.ts'
 import type { Subscriptions } from './subscriptions.ts'
+import type { WorkerStatus } from './worker.ts'
 
 /** What `app.subscriptions.list()` answers for each. */
 export interface SubscriptionStatistics extends ViewStatistics {
@@ -37,6 +39,10 @@ export interface SubscriptionStatistics extends ViewStatistics {
   readonly handled: number
   /** Keys with an event that is to be tried again, and those with a dead letter. */
   readonly parked: { readonly retrying: number; readonly dead: number }
+  /** Up to here, what was looked at was compared with the log; `undefined` when it never is (`audit: false`). */
+  readonly audited: number | undefined
+  /** Where what was looked at and what is in the log differ: at most 100, until they are forgotten. */
+  readonly holes: readonly Hole[]
   /** What has interrupted it last, or why it has failed, in whichever process. */
   readonly error: Failure | undefined
 }
@@ -53,13 +59,15 @@ export async function subscriptionStatistics(
   async function statisticsOf({ id, kind, name, types }: ReturnType<typeof followersOf>[number]): Promise<SubscriptionStatistics> {
     const own = parts.filter((part) => part.subscription === id)
     const workers = running?.workers.filter((worker) => worker.subscription.id === id) ?? []
-    const position = (part: SubscriptionPart) =>
-      workers.find((worker) => worker.lease.part === part.part && worker.lease.epoch === part.epoch)?.seen ?? part.position
+    const workerOf = ({ part, epoch }: SubscriptionPart) => workers.find(({ lease }) => lease.part === part && lease.epoch === epoch)
+    const position = (part: SubscriptionPart) => workerOf(part)?.seen ?? part.position
+    const proofsOf = (part: SubscriptionPart) =>
+      workerOf(part)?.proofs ?? proofsAt(JSON.parse(part.state) as KeptProofs, part.position).filter(({ after, to }) => to > after)
     const lowest = own.length > 0 ? Math.min(...own.map(position)) : 0
     const worst = workers.toSorted((left, right) => rank[right.status] - rank[left.status])[0]
     const { isPaused, ...control } = controls.get(id) ?? noControl
     const [failure] = standing({ isPaused, ...control }, own)
-    const [retrying, dead] = await Promise.all([countParked(id, 'retrying'), countParked(id, 'dead')])
+    const [retrying, dead, holes] = await Promise.all([countParked(id, 'retrying'), countParked(id, 'dead'), holesOf(store.work, id)])
     return {
       kind,
       name,
@@ -72,6 +80,9 @@ export async function subscriptionStatistics(
       parts: own.map((part) => ({ part: part.part, owner: part.owner ?? undefined, position: position(part) })),
       handled: (running?.held ?? []).reduce((sum, part) => sum + (part.subscription.id === id ? part.handled : 0), 0),
       parked: { retrying, dead },
+      audited:
+        engine.settings.auditEveryMs === undefined ? undefined : Math.min(lowest, ...own.flatMap(proofsOf).map(({ after }) => after)),
+      holes,
       error: worst?.error === undefined ? failure?.error : toFailure(worst.error),
       ...(kind === 'projection' ? await viewStatistics(engine, name, parts, folds) : { changed: false, rebuild: undefined }),
     }

@@ -54,6 +54,8 @@ export interface ConsumerContext {
 
 /** Who does something with events. */
 export interface Consumer {
+  /** It leads to nothing in the store, and may be given events again: while there are more, its step may stay unwritten for some time. */
+  readonly mayRepeat?: true
   /** The keys that an event concerns; in each of them it comes after those before it. */
   keysOf(event: RecordedEvent): readonly string[]
   /** Prepares for deliveries that come together. */

@@ -4,22 +4,25 @@ import { type Engine, report } from '../engine.ts'
 import { actKind } from '../process/act-requests.ts'
 import { rebuildSubscriptions } from '../rebuild/rebuild-consumer.ts'
 import { foldsOf, madeBy, tendViews } from '../rebuild/tend-views.ts'
+import { makeAuditor } from './auditor.ts'
 import { changeOrPause } from './await-handled.ts'
 import { type Control, loadControls, noControl } from './control.ts'
 import { type Calls, subscriptionsOf } from './define.ts'
 import { defineAsyncViews } from './define-async-views.ts'
 import { positionBefore } from './find-position.ts'
 import { type HeldPart, type HeldPartContext, holdPart } from './held-part.ts'
+import type { Hole } from './holes.ts'
 import { inside } from './inside.ts'
 import { makeLogFeed } from './log-feed.ts'
 import { makeMembership } from './membership.ts'
-import { type PartWorker, startPartWorker, type WorkerContext } from './part-worker.ts'
+import { startPartWorker } from './part-worker.ts'
 import { progressOf } from './progress.ts'
 import { makeRate } from './rate.ts'
 import { rewindFree } from './rewinding.ts'
 import { partOf, tellEnd, tellParked, tellSkip } from './signals.ts'
 import { isIn, slotsOf } from './slots.ts'
 import type { Subscription } from './subscription.ts'
+import type { PartWorker, WorkerContext } from './worker.ts'
 
 /** The engine, while it runs. */
 export interface Subscriptions {
@@ -36,6 +39,8 @@ export interface Subscriptions {
   rateOf(subscription: string): number
   /** Looks at what is wanted of a subscription. Resolves when that has taken effect in this process. */
   control(subscription: string): Promise<void>
+  /** Compares what the parts of this process have looked at with the log. */
+  audit(): Promise<readonly Hole[]>
   /** As of the last look. */
   readonly parts: readonly SubscriptionPart[]
   /** Ends what is under way and lets go of everything; gives up waiting after some time. */
@@ -57,7 +62,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   const tender = tendViews(engine, owner, (subscription) => membership.takeUp(subscription))
   tender.tellChanged(await madeBy(engine))
 
-  const feed = makeLogFeed(store, (error) => report('reading the log failed; it is tried again', error))
+  const feed = makeLogFeed(store, engine.memory, (error) => report('reading the log failed; it is tried again', error))
   const context: WorkerContext = {
     store,
     eventTypes: definitions.eventTypes,
@@ -66,6 +71,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     random: engine.random,
     checkpointEveryMs: settings.checkpointEveryMs,
     restart: settings.restart,
+    isProving: settings.auditEveryMs !== undefined,
     tell,
     tracing: engine.tracing,
     moved(worker) {
@@ -143,6 +149,14 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       if (definitions.processes.length > 0) pokeRequested().catch((error) => report('looking for requested acts failed', error))
     },
   })
+  const auditor = makeAuditor({
+    store,
+    clock,
+    background: engine.background,
+    everyMs: settings.auditEveryMs,
+    workers,
+    tell,
+  })
   await membership.look()
 
   return {
@@ -160,6 +174,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     get parts() {
       return parts
     },
+    audit: auditor.audit,
     poke: (subscription) => pokeAll((worker) => worker.subscription.id === subscription),
     takeUp: (subscription) => membership.takeUp(subscription),
     async settle() {
@@ -174,6 +189,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       }
     },
     async stop(timeoutMs) {
+      auditor.stop()
       const left = membership.leave()
       let timer: ReturnType<typeof setTimeout> | undefined
       const late = new Promise<'late'>((resolve) => {

@@ -14,6 +14,12 @@ export async function assertSettled(store: EventStore, delivered: readonly Deliv
   for await (const page of store.readAll()) events.push(...page.events)
   await assertFolded(store, events)
   assertDelivered(events, delivered)
+  const holes = await store.work.records({ kind: 'hole' })
+  assert.deepEqual(
+    holes.map(({ body }) => body),
+    [],
+    'what was looked at is what is in the log',
+  )
   const stuck = new Set((await store.work.records({ kind: 'process', status: 'stuck' })).map(({ key }) => key))
   assertTransfers(events, stuck)
   const parked = await store.work.records({ kind: 'parked' })

@@ -1,7 +1,10 @@
 /** Random programs: whatever fails, freezes or is restarted, everything that follows the log ends where the log says. */
 import { beforeEach, test } from 'node:test'
 import fc from 'fast-check'
+import type { TestClock } from '../../../src/testing/test-clock.ts'
+import { postgresServers } from '../../postgres/servers.ts'
 import { check } from '../check.ts'
+import { twoOnOneServer } from '../postgres-world.ts'
 import { programs } from '../programs.ts'
 import { worlds } from '../worlds.ts'
 import { followSteps } from './follow-steps.ts'
@@ -10,7 +13,10 @@ import { runFollowProgram } from './run-follow-program.ts'
 // What fails on purpose is reported, as it should be; here it would bury everything else.
 beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
 
-for (const { name, open } of worlds) {
+const [server] = await postgresServers()
+const postgres = { name: 'postgres', open: (clock: TestClock) => twoOnOneServer(server!.url, clock) }
+
+for (const { name, open } of [...worlds, postgres]) {
   test(`${name}: views are the fold of the log, handlers see everything in order, and every transfer is completed or undone`, async (t) => {
     const property = fc.asyncProperty(programs(followSteps, 25), (program) => runFollowProgram(open, program))
     await check(t, property, { runs: 1000, forMs: 5_000 })

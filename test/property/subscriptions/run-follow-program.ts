@@ -38,6 +38,8 @@ function openApp(store: EventStore, clock: TestClock, partitions: number, delive
     handlers: [witness],
     processes: [{ ...bank.transferMoney, partitions }],
     random: () => 0,
+    // The program says when.
+    defaults: { subscriptions: { audit: { every: { days: 1 } } } },
   })
 }
 
@@ -49,6 +51,7 @@ export async function runFollowProgram(open: (clock: TestClock) => World, progra
   const delivered: Delivered[] = []
   const sides = ([0, 1] as const).map((by) => ({ ...troubled(world.store(by)), app: undefined as FollowApp | undefined }))
   const side = (by: By) => sides[by] as (typeof sides)[number]
+  const audits: (Promise<unknown> | undefined)[] = []
   let transfers = 0
 
   async function start(by: By, partitions: number): Promise<void> {
@@ -83,6 +86,8 @@ export async function runFollowProgram(open: (clock: TestClock) => World, progra
       case 'restart':
         return start(step.by, step.partitions)
       case 'pass':
+        // What was looked at is compared with the log, beside everything else.
+        for (const { app } of sides) audits.push(app?.subscriptions.audit().catch(tolerate))
         // No further than a third of a lease at once: in between, everybody who lives can say so.
         for (let left = step.seconds; left > 0; left -= 3) {
           await clock.advance({ seconds: Math.min(3, left) })
@@ -101,6 +106,8 @@ export async function runFollowProgram(open: (clock: TestClock) => World, progra
       await clock.advance({ milliseconds: 3400 })
       for (const { app } of sides) await app?.settle()
     }
+    await Promise.all(audits)
+    for (const { app } of sides) await app?.subscriptions.audit()
   }
 
   try {

@@ -5,7 +5,7 @@ import { AccountClosed, AccountOpened, closeAccount, openAccount } from '../../d
 import { isPending, moment } from '../in-front-of.ts'
 import { onEveryStore } from '../on-every-store.ts'
 import { ann, teller } from '../open-bank.ts'
-import { appendDeposits, noting, onDeposits, openFollowed, openWithDeposits, payIn, range } from './follow.ts'
+import { appendDeposits, noting, onDeposits, openFollowed, openWithDeposits, payIn, range, workInFrontOf } from './follow.ts'
 
 onEveryStore('a handler goes on at its checkpoint after a stop, and not at the beginning', async (given) => {
   const { amounts, handler } = noting()
@@ -152,4 +152,41 @@ onEveryStore('a command executed by a handler carries the correlation of the eve
   assert.equal(opened?.metadata.causationId, paid?.id)
   assert.equal(opened?.metadata.correlationId, paid?.metadata.correlationId)
   assert.equal(opened?.tenant, 'acme')
+})
+
+onEveryStore('a handler that catches up commits its position now and then, and at the end', async (given) => {
+  const positions: number[] = []
+  const store = workInFrontOf(given.store, {
+    commit: async (works) => {
+      const steps = works.flatMap(({ steps = [] }) => steps).filter(({ subscription }) => subscription === 'handler:noting')
+      positions.push(...steps.flatMap(({ position = [] }) => position))
+      return given.store.work.commit(works)
+    },
+  })
+  await openFollowed(given).prepare()
+  await appendDeposits(given.store, 6000)
+  const { amounts, handler } = noting()
+  const app = openFollowed({ ...given, store }, { handlers: [handler] })
+  await app.settle()
+  assert.deepEqual(amounts, range(1, 6000))
+  assert.deepEqual(positions, [6000], 'the clock stands still, so once')
+})
+
+onEveryStore('what a handler has handled while it catches up is committed before it stops as a whole', async (given) => {
+  const handled: number[] = []
+  const strict = onDeposits(
+    'strict',
+    (amount) => {
+      if (amount === 2500) throw new Error('no')
+      handled.push(amount)
+    },
+    { retry: { attempts: 1, whenExhausted: 'stop' } },
+  )
+  await openFollowed(given).prepare()
+  await appendDeposits(given.store, 4000)
+  const app = openFollowed(given, { handlers: [strict] })
+  await app.settle()
+  assert.deepEqual(handled, range(1, 2499))
+  const [part] = await given.store.work.parts('handler:strict')
+  assert.equal(part?.position, 2499)
 })

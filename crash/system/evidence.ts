@@ -1,0 +1,75 @@
+/** Everything that is known when the bank has come to rest: what the log says, what views say, and what was told to whom. */
+import { readFileSync } from 'node:fs'
+import { createApp, type EventStore } from 'dacapo'
+import { balances } from '../../examples/bank/domain/balances.ts'
+import { accounts, commands, rewards, sums, tallies } from './bank.ts'
+import { readJournal, type Told } from './journal.ts'
+import { type ClientRequest, requestOf } from './requests.ts'
+
+/** An event of the log. */
+export interface LogEvent {
+  readonly position: number
+  readonly id: string
+  readonly stream: string
+  readonly version: number
+  readonly type: string
+  readonly data: { readonly amount?: number; readonly transferId?: string; readonly why?: string }
+  readonly correlationId: string
+}
+
+/** An event that the handler was given. */
+export type Delivery = Pick<LogEvent, 'stream' | 'version' | 'id'>
+
+export interface Evidence {
+  readonly log: readonly LogEvent[]
+  /** What clients asked, in all of their lives, and what they were told. */
+  readonly asked: readonly { readonly request: ClientRequest; readonly told: Told | undefined }[]
+  readonly delivered: readonly Delivery[]
+  /** Rows by account: of the transactional view and of the async one. */
+  readonly balances: ReadonlyMap<string, number>
+  readonly sums: ReadonlyMap<string, { readonly sum: number; readonly count: number }>
+  /** Events by type, as the table has counted them. */
+  readonly tallies: ReadonlyMap<string, number>
+  /** What nobody goes on with by himself: dead letters, and instances of processes that are stuck. */
+  readonly given: readonly string[]
+}
+
+export interface Sources {
+  readonly seed: number
+  /** By client, from 1. */
+  readonly journals: readonly string[]
+  readonly witnessed: string
+}
+
+export async function gather(store: EventStore, { seed, journals, witnessed }: Sources): Promise<Evidence> {
+  const app = createApp({ store, commands, projections: [balances, sums, tallies] })
+  const log: LogEvent[] = []
+  for await (const { events } of store.readAll())
+    for (const { position, id, stream, version, type, data, metadata } of events)
+      log.push({ position, id, stream, version, type, data: JSON.parse(data), correlationId: JSON.parse(metadata).correlationId })
+
+  const known = [...accounts, rewards, 'nobody']
+  const rows = await Promise.all(known.map(async (one) => [one, await app.view(balances).get(one), await app.view(sums).get(one)] as const))
+  const counted = await app.transaction((tx) => tx.sql`select type, events from transfer_tallies`)
+  const dead = await store.work.records({ kind: 'parked', limit: 1000 })
+  const stuck = await store.work.records({ kind: 'process', status: 'stuck', limit: 1000 })
+  return {
+    log,
+    asked: journals.flatMap((journal, i) =>
+      [...readJournal(journal).asked].map(([number, told]) => ({ request: requestOf(seed, i + 1, number), told })),
+    ),
+    delivered: linesOf(witnessed).map((line) => {
+      const [stream, version, id] = line.split(' ') as [string, string, string]
+      return { stream, version: Number(version), id }
+    }),
+    balances: new Map(rows.flatMap(([account, row]) => (row ? [[account, row.balance] as const] : []))),
+    sums: new Map(rows.flatMap(([account, , row]) => (row ? [[account, row] as const] : []))),
+    tallies: new Map(counted.map(({ type, events }) => [String(type), Number(events)])),
+    given: [...dead, ...stuck].map(({ kind, owner, key }) => `${kind} ${owner} ${key}`),
+  }
+}
+
+/** Lines of a file that may not be there; a last one without its end was cut by a kill. */
+export function linesOf(file: string): readonly string[] {
+  return readFileSync(file, { encoding: 'utf8', flag: 'a+' }).split('\n').slice(0, -1)
+}
