@@ -166,7 +166,7 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
   async function switchTo(known: Job, { parts }: SeizedParts, position: number): Promise<boolean> {
     const live = (await views.defined()).find((one) => one.view === view.name)
     const before = { generation: live?.generation ?? 0, indexes: live?.indexes ?? {} }
-    const given = { job: known, id, subscription, definition, before, parts, position, events, now: clock.now() }
+    const given = { job: known, id, subscription, own: await ownPart(), definition, before, parts, position, events, now: clock.now() }
     try {
       await context.commit(await switchWork(work, given))
     } catch (error) {
