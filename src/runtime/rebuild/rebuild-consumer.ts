@@ -96,7 +96,7 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
   /** Reads what is to be done. What was left by an older job is put away first. */
   async function resume(): Promise<void> {
     const known = await readJob(work, view.name)
-    const part = (await work.parts(id)).find(({ epoch }) => epoch === lease.epoch)
+    const part = await ownPart()
     if (!part) throw new LeaseLostError(lease.subscription, lease.part)
     const isOwn = known.fingerprint === definition.fingerprint && known.generation === generationOf(part)
     if (isOwn && known.status === 'done' && job?.generation === known.generation) finished(known) // the answer of its last commit was lost
@@ -120,6 +120,9 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
     pace.begin(part.position, events)
     tell?.({ signal: 'projection.rebuild.start', ...about(), position: part.position, head })
   }
+
+  /** The part as it is kept, while the lease holds. */
+  const ownPart = async () => (await work.parts(id)).find(({ part, epoch }) => part === lease.part && epoch === lease.epoch)
 
   const about = () => ({ projection: view.name, comparison: job?.isComparison ?? false })
 
@@ -163,12 +166,12 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
   async function switchTo(known: Job, { parts }: SeizedParts, position: number): Promise<boolean> {
     const live = (await views.defined()).find((one) => one.view === view.name)
     const before = { generation: live?.generation ?? 0, indexes: live?.indexes ?? {} }
-    const given = { job: known, id, subscription, definition, before, parts, position, events, now: clock.now() }
+    const given = { job: known, id, subscription, own: await ownPart(), definition, before, parts, position, events, now: clock.now() }
     try {
       await context.commit(await switchWork(work, given))
     } catch (error) {
       // Whose lease is gone? When it is that of a part, its new owner goes on with the old rows, and this is tried again.
-      const isOwn = error instanceof LeaseLostError && !(await work.parts(id)).some(({ epoch }) => epoch === lease.epoch)
+      const isOwn = error instanceof LeaseLostError && !(await ownPart())
       await letGo()
       if (isOwn || !(error instanceof LeaseLostError)) throw error
       return false

@@ -16,7 +16,10 @@ import { type Job, partOfJob, readFolded, readJob, rebuildId } from './rebuild-j
 export interface RebuildOptions {
   /** Told how far it is, a few times a second. */
   readonly onProgress?: (progress: RebuildProgress) => void
-  /** Cancels it, wherever it runs: the view stays as it is, what was built is deleted, and the call rejects with the signal's reason. */
+  /**
+   * Cancels it, wherever it runs: the view stays as it is, what was built is deleted, and the call rejects with the signal's reason. Once
+   * the view is switched it is too late, and the call resolves.
+   */
   readonly signal?: AbortSignal
 }
 
@@ -75,10 +78,8 @@ export function rebuildsOf(engine: Engine, running: () => Subscriptions | undefi
     await running()?.takeUp(rebuildId(view))
     let known: number | undefined
     for (let pauseMs: number = askEveryMs.first; ; pauseMs = Math.min(pauseMs * 2, askEveryMs.most)) {
-      if (signal?.aborted) {
-        await cancelAndClean(view, begun.generation)
-        throw signal.reason
-      }
+      // What has come to its end before cannot be cancelled: its result is told.
+      if (signal?.aborted && (await cancelAndClean(view, begun.generation))) throw signal.reason
       if (stopping.aborted) throw new StoppedError('The app')
       try {
         const now = await lookAt(view, begun)
@@ -117,13 +118,14 @@ export function rebuildsOf(engine: Engine, running: () => Subscriptions | undefi
     return { job, position: part?.position ?? 0, events: (await readFolded(work, id))?.events ?? 0 }
   }
 
-  async function cancelAndClean(view: AnyProjection, generation: number): Promise<void> {
+  async function cancelAndClean(view: AnyProjection, generation: number): Promise<boolean> {
     const isCancelled = await cancelRebuild(engine, view.name, generation)
     await cleanUp(engine, view.name)
-    if (!isCancelled) return
+    if (!isCancelled) return false
     const { position = 0, events = 0, startedAt } = await readJob(work, view.name)
     const durationMs = clock.now() - startedAt
     tell?.({ signal: 'projection.rebuild.stop', projection: view.name, outcome: 'cancelled', position, events, durationMs })
+    return true
   }
 
   return {

@@ -9,6 +9,7 @@ import type { ViewDefinition } from '../../core/view-store.ts'
 import type { RecordWrite, SubscriptionPart, Work, WorkRecord, WorkStore } from '../../core/work-store.ts'
 import type { PartState } from '../subscription/membership.ts'
 import { parkedKind } from '../subscription/parked.ts'
+import { handedOn, proofsAt } from '../subscription/proof.ts'
 import { allRecords, deletion, foldedRecord, type Garbage, type Job, jobRecord, leaseOf } from './rebuild-job.ts'
 
 /** What a switch is made of. */
@@ -17,6 +18,8 @@ export interface Switch {
   /** The work that rebuilds the view, and the subscription that keeps it. */
   readonly id: string
   readonly subscription: string
+  /** The part that has filled the new rows. */
+  readonly own: SubscriptionPart | undefined
   readonly definition: ViewDefinition
   /** The rows that are live until then. */
   readonly before: Garbage
@@ -30,20 +33,24 @@ export interface Switch {
 
 /** The work to be committed, under the lease of the rebuild besides. */
 export async function switchWork(work: WorkStore, given: Switch): Promise<Pick<Work, 'steps' | 'records' | 'switches'>> {
-  const { job, id, subscription, definition, before, parts, position, events, now } = given
+  const { job, id, subscription, own, definition, before, parts, position, events, now } = given
   const done: Job = { ...job, status: 'done', position, events, endedAt: now, garbage: [...job.garbage, before] }
   const parked = moved(await allRecords(work, parkedKind, id), await allRecords(work, parkedKind, subscription), subscription)
   return {
-    steps: parts.map((part) => ({ ...leaseOf(part), position, state: stateAt(part) })),
+    steps: parts.map((part, i) => ({ ...leaseOf(part), position, state: stateAt(part, position, i === 0 ? own : undefined) })),
     records: [jobRecord(done), foldedRecord(id, null), ...parked],
     switches: [{ ...definition, generation: job.generation }],
   }
 }
 
-/** All slots of a part are at its position now; what else is kept there stays. */
-function stateAt({ state }: SubscriptionPart): string {
-  const { ahead: _, ...rest } = fromJson(state) as PartState
-  return JSON.stringify(rest)
+/**
+ * All slots of a part are at its position now; what else is kept there stays. What was proven of the old rows is of no use any more; one of
+ * the parts proves what was looked at for the new ones.
+ */
+function stateAt({ state }: SubscriptionPart, position: number, own: SubscriptionPart | undefined): string {
+  const { ahead: _, proof: __, earlierProofs: ___, ...rest } = fromJson(state) as PartState
+  const proofs = own ? handedOn(proofsAt(fromJson(own.state) as PartState, own.position), position) : {}
+  return JSON.stringify({ ...rest, ...proofs } satisfies PartState)
 }
 
 /** What could not be folded into the new rows takes the place of what could not be folded into the old ones. */

@@ -6,7 +6,7 @@ import { AccountOpened, balances, MoneyDeposited } from '../../domain/bank.ts'
 import { moment } from '../in-front-of.ts'
 import { onEveryStore, onStore } from '../on-every-store.ts'
 import { appendDeposits, openFollowed, openWithDeposits, range, workInFrontOf } from './follow.ts'
-import { foldedLedger, generationsOf, ledger, ledgerRows, watchLedger } from './ledger.ts'
+import { foldedLedger, generationsOf, ledger, ledgerRows, until, watchLedger } from './ledger.ts'
 
 const accounts = range(1, 12).map((n) => `n${n}`)
 
@@ -93,8 +93,11 @@ onEveryStore('a rebuild that is cancelled leaves the view as it was, and nothing
   const store = workInFrontOf(given.store, {
     async commit(works) {
       const results = await given.store.work.commit(works)
-      // Some rows are written by then.
-      if (works.some(({ rows = [] }) => rows.some(({ generation }) => generation === 1))) cancelling.abort(new Error('enough'))
+      // Some rows are written by then, and no more are before it is cancelled.
+      if (works.some(({ rows = [] }) => rows.some(({ generation }) => generation === 1))) {
+        cancelling.abort(new Error('enough'))
+        await until(async () => !(await given.store.work.parts()).some(({ subscription }) => subscription.startsWith('rebuild:')))
+      }
       return results
     },
   })
@@ -119,6 +122,13 @@ onEveryStore('a rebuild that is cancelled leaves the view as it was, and nothing
     ['cancelled'],
   )
   assert.deepEqual((await app.subscriptions.rebuild('ledger')).events, 8000)
+  await app.settle()
+  assert.deepEqual(await app.subscriptions.audit(), [])
+  assert.deepEqual(
+    signals.flatMap((one) => (one.signal === 'subscription.audit' && one.kind === 'projection' ? [one.events] : [])),
+    [8000],
+    'what the new rows were made of is audited like what is followed',
+  )
   assert.deepEqual(await ledgerRows(given.store), await foldedLedger(given.store, 2))
   assert.deepEqual(await generationsOf(given.store), [2])
 })
