@@ -15,13 +15,17 @@ export function broken(store: EventStore, how: Break): EventStore {
   return how === 'dedupe' ? withoutOutcomes(store) : withoutLeases(store)
 }
 
+/** Now and then it takes its time to say what it has written: whoever is killed meanwhile has been told nothing, and asks again. */
 function withoutOutcomes(store: EventStore): EventStore {
   return inFrontOf(store, {
-    append: (requests, ...more) =>
-      store.append(
+    async append(requests, ...more) {
+      const results = await store.append(
         requests.map(({ idempotency: _, ...request }) => request),
         ...more,
-      ),
+      )
+      if (Math.random() < 0.3) await pause(300)
+      return results
+    },
   })
 }
 
