@@ -98,6 +98,9 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
+/** Lets everybody else in who waits for a turn of the event loop; an await alone does not. */
+export const breath = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 /** Full jitter: a random pause below a limit that doubles with each attempt. */
 export function jitteredMs(attempt: number, baseMs: number, capMs: number, random: () => number): number {
   return random() * Math.min(capMs, baseMs * 2 ** (attempt - 1))

@@ -18,6 +18,7 @@ export function handlerConsumer(
   { part, stopping: signal }: Pick<ConsumerContext, 'part' | 'stopping'>,
   engine: Watching,
 ): Consumer {
+  const isWatched = engine.tell !== undefined || engine.tracing !== undefined
   let made: { readonly state: unknown } | undefined
 
   async function init(): Promise<unknown> {
@@ -30,6 +31,7 @@ export function handlerConsumer(
       handle({ event, attempt }) {
         const run = () => handler.handle?.(event, { state, attempt, signal, ...callsFor(event) })
         // Handed through, and not awaited once more: it is done for each event.
+        if (!isWatched) return run() as Promise<void> | void
         return watched(engine, { kind: 'handle', handler: handler.name, event, attempt }, [event], run) as Promise<void> | void
       },
       gathered: () => ({}),

@@ -18,13 +18,21 @@ interface Place {
 const current = new AsyncLocalStorage<Place>()
 
 /** Runs what an event leads to in the name of the part that is held up by it. */
-export async function inside<T>(engine: object, worker: PartWorker, work: () => Promise<T> | T): Promise<T> {
+export function inside<T>(engine: object, worker: PartWorker, work: () => Promise<T> | T): Promise<T> | T {
   const place = { engine, worker, isOver: false }
+  let result: Promise<T> | T
   try {
-    return await current.run(place, work)
-  } finally {
+    result = current.run(place, work)
+  } catch (error) {
+    place.isOver = true
+    throw error
+  }
+  const over = () => {
     place.isOver = true
   }
+  if (result === undefined) place.isOver = true
+  else Promise.resolve(result).then(over, over)
+  return result
 }
 
 /** The part whose work the caller holds up. */

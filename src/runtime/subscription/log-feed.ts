@@ -8,21 +8,29 @@ import type { EventStore } from '../../core/event-store.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import { type MemoryPressure, pressureFactors } from '../state/memory-pressure.ts'
 import { pause } from '../timeout.ts'
+import { type PageReader, readPages } from './read-pages.ts'
 import { makeWaiters } from './waiters.ts'
 
 /** The log, shared by the parts that a process works on. */
 export interface LogFeed {
   /** Position of the newest event that it has heard of. */
   readonly head: number
-  /**
-   * The next events of some types; waits until there is something behind the position.
-   *
-   * @param most  of them, when they are read from the store.
-   * @returns `undefined` once the signal is aborted.
-   */
-  next(after: number, types: ReadonlySet<string>, signal: AbortSignal, most?: number): Promise<LogPage | undefined>
+  /** Follows the events of some types. @param most  of them come together when they are read from the store. */
+  reader(types: ReadonlySet<string>, most?: number): LogReader
   /** Reads nothing any more; everybody who waits should have been told before. */
   close(): void
+}
+
+/** Follows the log for one part. */
+export interface LogReader {
+  /**
+   * The next events; waits until there is something behind the position.
+   *
+   * @returns `undefined` once the signal is aborted.
+   */
+  next(after: number, signal: AbortSignal): Promise<LogPage | undefined>
+  /** Ends what is being read in advance. */
+  close(): Promise<void>
 }
 
 /** How much is kept for those who follow, less under memory pressure; who is further behind reads by himself. */
@@ -91,8 +99,13 @@ export function makeLogFeed(store: EventStore, memory: Pick<MemoryPressure, 'lev
     return { events, position: end }
   }
 
-  async function fromStore(after: number, types: ReadonlySet<string>, most: number): Promise<LogPage | undefined> {
-    for await (const page of store.readAll({ after, query: [{ types: [...types] }], pageSize: most })) return page
+  async function next(types: ReadonlySet<string>, older: PageReader, after: number, signal: AbortSignal): Promise<LogPage | undefined> {
+    while (!signal.aborted) {
+      if (after >= start && after < end) return fromKept(after, types)
+      const page = after < head ? await older.next(after, head) : undefined
+      if (page) return page
+      if (after >= head && !signal.aborted) await waiters.change(signal)
+    }
     return undefined
   }
 
@@ -101,14 +114,10 @@ export function makeLogFeed(store: EventStore, memory: Pick<MemoryPressure, 'lev
     get head() {
       return head
     },
-    async next(after, types, signal, most = pageSize) {
-      while (!signal.aborted) {
-        if (after >= start && after < end) return fromKept(after, types)
-        const page = after < head ? await fromStore(after, types, most) : undefined
-        if (page) return page
-        if (after >= head && !signal.aborted) await waiters.change(signal)
-      }
-      return undefined
+    reader(types, most = pageSize) {
+      const query = [{ types: [...types] }]
+      const older = readPages((after) => store.readAll({ after, query, pageSize: most }))
+      return { next: (after, signal) => next(types, older, after, signal), close: older.close }
     },
     close() {
       closing.abort()

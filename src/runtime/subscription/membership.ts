@@ -48,8 +48,8 @@ export interface Membership {
   look(): Promise<void>
   /** Looks now, and takes the parts of a subscription that nobody has, instead of leaving them to whoever has least to do. */
   takeUp(subscription: string): Promise<void>
-  /** Settles when no look is under way. */
-  looked(): Promise<void>
+  /** Settles when no look is under way, and nothing is done any more for what it has given up. */
+  settled(): Promise<void>
   /** A part was lost, or has failed: it is not held any more. */
   lost(lease: Lease): void
   /** Lets go of everything. */
@@ -175,7 +175,11 @@ export function makeMembership(options: MembershipOptions): Membership {
         const free = (await work.parts(subscription)).filter((part) => part.owner === null)
         if (free.length > 0) await work.acquire(owner, free.map(leaseOf))
       }),
-    looked: () => looking,
+    async settled() {
+      await looking
+      await Promise.all(leaving.values())
+      await looking
+    },
     lost(lease) {
       held.delete(nameOf(lease))
     },

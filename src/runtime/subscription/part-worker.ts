@@ -3,7 +3,7 @@ import { fromJson } from '../../core/json.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import type { Lease, Work } from '../../core/work-store.ts'
 import { tellUpcast } from '../tell-upcast.ts'
-import { pause } from '../timeout.ts'
+import { breath, pause } from '../timeout.ts'
 import { decoded, keyOf, positionOf, sameEvent, wholeEvents } from './deliveries.ts'
 import type { PartState } from './membership.ts'
 import { type Parked, parkedKind, toParked, toRecord } from './parked.ts'
@@ -30,6 +30,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     lease,
     commit: ({ steps = [], ...work }) => commit({ ...work, steps: [lease, ...steps] }),
   })
+  const log = feed.reader(subscription.types, mostTogether)
   const told = makeTold(context, subscription, part)
   const parking = makeParking({ work: store.work, clock }, subscription, slots)
   let status: WorkerStatus = 'working'
@@ -123,7 +124,10 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       if (consumer.due) await inside(worker, () => consumer.due?.(place.seen, (tenant, key) => parking.find({ tenant, key }) !== undefined))
       if (unwrittenSince !== undefined && clock.now() >= unwrittenSince + checkpointEveryMs) await step(place.seen, {}, [])
       const page = await nextPage()
-      if (page) await take(page)
+      if (!page) continue
+      await take(page)
+      // Stores and handlers that never let go of the thread would keep everybody else from it until the end of the log.
+      if (place.seen < feed.head) await breath()
     }
   }
 
@@ -144,7 +148,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     try {
       if (isPoked || stopping.signal.aborted) return undefined
       if (place.seen >= feed.head) become('waiting')
-      const page = await feed.next(place.seen, subscription.types, enough.signal, mostTogether)
+      const page = await log.next(place.seen, enough.signal)
       if (page) become('working')
       return page
     } finally {
@@ -164,9 +168,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     const deliveries: Delivery[] = []
     const passed: number[] = []
     for (const stored of page.events) {
-      const own = deliveriesOf(stored)
-      if (own.length === 0) passed.push(stored.position)
-      else deliveries.push(...own)
+      const before = deliveries.length
+      addDeliveries(deliveries, stored)
+      if (deliveries.length === before) passed.push(stored.position)
     }
     place.pass(passed)
     for (let done = 0; done < deliveries.length && !stopping.signal.aborted; ) {
@@ -185,14 +189,14 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     moved(worker)
   }
 
-  /** Deliveries of an event to the keys of this part. */
-  function deliveriesOf(stored: StoredEvent): readonly Delivery[] {
+  /** Those of an event to the keys of this part. */
+  function addDeliveries(deliveries: Delivery[], stored: StoredEvent): void {
     const { event, keys, unreadable } = decoded(eventTypes, consumer, stored)
     if (keys.length > 0 && !unreadable) tellUpcast(tell, eventTypes.get(stored.type), stored)
-    return keys.flatMap((key) => {
+    for (const key of keys) {
       const slot = slotOf(stored.tenant, key)
-      return isIn(slots, slot) && !place.isDone(slot, stored.position) ? [{ event, key, slot, attempt: 1, unreadable }] : []
-    })
+      if (isIn(slots, slot) && !place.isDone(slot, stored.position)) deliveries.push({ event, key, slot, attempt: 1, unreadable })
+    }
   }
 
   /** Does as many of the deliveries as time permits, all of an event or none; with all of them it has come to `end`. Returns how many. */
@@ -212,7 +216,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
         const until = parkings.blocks(keyOf(delivery)) ? null : batch.busyUntil?.(delivery)
         if (until !== undefined) parkings.wait(delivery, until ?? undefined)
         else {
-          const failure = await failureOf(batch, delivery)
+          const handling = failureOf(batch, delivery)
+          const failure = handling instanceof Promise ? await handling : handling
           if (failure === interrupted) break
           if (failure) {
             told.failed(delivery, failure.error)
@@ -279,18 +284,25 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     for (const { delivery, failure } of skipped) context.skipped(worker, delivery, failure)
   }
 
-  /** Handles one delivery. What failed because everything stops has not failed. */
-  async function failureOf(batch: Batch, delivery: Delivery): Promise<Failed | typeof interrupted | undefined> {
+  /** Handles one delivery. A promise only when there is something to wait for: most of the time of catching up is spent here. */
+  function failureOf(batch: Batch, delivery: Delivery): HowItWent | Promise<HowItWent> {
     if (delivery.unreadable) return delivery.unreadable
-    let isAsync = false
     try {
       // Folds wait for nobody.
       const handling = kind === 'handler' ? inside(worker, () => batch.handle(delivery)) : batch.handle(delivery)
-      isAsync = handling !== undefined
-      if (handling) await handling
+      return handling ? endOf(handling) : undefined
+    } catch (failure) {
+      return { error: failure }
+    }
+  }
+
+  /** What failed because everything stops has not failed. */
+  async function endOf(handling: Promise<void>): Promise<HowItWent> {
+    try {
+      await handling
       return undefined
     } catch (failure) {
-      return isAsync && stopping.signal.aborted ? interrupted : { error: failure }
+      return stopping.signal.aborted ? interrupted : { error: failure }
     }
   }
 
@@ -475,7 +487,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       await running
     },
   }
-  const running = run()
+  const running = run().finally(log.close)
   return worker
 }
 
@@ -487,6 +499,8 @@ interface Skipped {
 
 /** It was cut short by the end of the work, and is done again by whoever is next. */
 const interrupted = Symbol('interrupted')
+
+type HowItWent = Failed | typeof interrupted | undefined
 
 /** What does not become better by trying it again. */
 const isHopeless: ReadonlySet<string> = new Set(['ES_STOPPED', 'ES_CHECKPOINT_AHEAD'])

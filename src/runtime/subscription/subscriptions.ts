@@ -178,7 +178,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     poke: (subscription) => pokeAll((worker) => worker.subscription.id === subscription),
     takeUp: (subscription) => membership.takeUp(subscription),
     async settle() {
-      await membership.looked()
+      await membership.settled()
       for (let head = await store.head(); ; ) {
         const isDone = [...held.values()].every(({ isChanging, worker }) => !isChanging && !(worker && isBusy(worker, head)))
         const now = await store.head()

@@ -31,7 +31,7 @@ export interface WorkerContext {
   readonly handedOn: (subscription: Subscription) => void
   readonly failed: (worker: PartWorker, error: unknown) => void
   /** Runs what an event leads to in the name of the part, which is held up meanwhile. */
-  readonly inside: <T>(worker: PartWorker, work: () => Promise<T> | T) => Promise<T>
+  readonly inside: <T>(worker: PartWorker, work: () => Promise<T> | T) => Promise<T> | T
   readonly tell: Engine['tell']
   readonly tracing: Engine['tracing']
 }

@@ -11,6 +11,7 @@ export type FollowStep =
   | { readonly kind: 'fail'; readonly by: By; readonly call: 'commit' | 'append'; readonly when: 'before' | 'after' }
   /** From here on its work stands still, and then it goes on where it was. */
   | { readonly kind: 'freeze' | 'thaw'; readonly by: By }
+  | { readonly kind: 'oversleep'; readonly by: By; readonly account: string; readonly amount: number }
   | { readonly kind: 'restart'; readonly by: By; readonly partitions: number }
   | { readonly kind: 'pass'; readonly seconds: number }
   /** Whoever has something to do may do so many turns of it. */
@@ -37,6 +38,7 @@ export const followSteps: fc.Arbitrary<FollowStep> = fc.oneof(
   },
   { weight: 2, arbitrary: record({ kind: fc.constant('freeze' as const), by }) },
   { weight: 2, arbitrary: record({ kind: fc.constant('thaw' as const), by }) },
+  { weight: 2, arbitrary: record({ kind: fc.constant('oversleep' as const), by, account, amount }) },
   { weight: 2, arbitrary: record({ kind: fc.constant('restart' as const), by, partitions: fc.integer({ min: 1, max: 3 }) }) },
   { weight: 3, arbitrary: record({ kind: fc.constant('pass' as const), seconds: fc.constantFrom(1, 4, 16, 31) }) },
   { weight: 4, arbitrary: record({ kind: fc.constant('turns' as const), count: fc.integer({ min: 1, max: 30 }) }) },

@@ -83,6 +83,18 @@ export async function runFollowProgram(open: (clock: TestClock) => World, progra
         return side(step.by).trouble.freeze()
       case 'thaw':
         return side(step.by).trouble.thaw()
+      // Frozen in the middle of its work, for so long that somebody else does it; then there is more of it, and then it wakes up.
+      case 'oversleep': {
+        const { by, account, amount } = step
+        const pays = (one: By) => take({ kind: 'deposit', by: one, account, amount })
+        const others = (1 - by) as By
+        await take({ kind: 'freeze', by })
+        await pays(others)
+        await take({ kind: 'pass', seconds: 31 })
+        await pays(others)
+        await turns(30)
+        return take({ kind: 'thaw', by })
+      }
       case 'restart':
         return start(step.by, step.partitions)
       case 'pass':

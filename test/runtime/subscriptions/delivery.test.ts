@@ -190,3 +190,20 @@ onEveryStore('what a handler has handled while it catches up is committed before
   const [part] = await given.store.work.parts('handler:strict')
   assert.equal(part?.position, 2499)
 })
+
+onEveryStore('whoever catches up lets others in after each page', async (given) => {
+  await appendDeposits(given.store, 6000)
+  let [isThere, turnsBetween] = [false, 0]
+  const counter = onDeposits('counter', (amount) => {
+    isThere = amount === 6000
+  })
+  const app = openFollowed(given, { handlers: [counter] })
+  const turn = () => {
+    turnsBetween++
+    if (!isThere) setImmediate(turn)
+  }
+  await app.start()
+  turn()
+  await app.settle()
+  assert.ok(turnsBetween >= 5, `${turnsBetween} turns`)
+})

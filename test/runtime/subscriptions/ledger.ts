@@ -87,12 +87,15 @@ export function watchLedger(store: EventStore, partitions: number) {
   let error: unknown
   const factors = new Set<number>()
   let reads = 0
+  async function read(): Promise<void> {
+    const rows = await ledgerRows(store)
+    assertBalanced(rows, partitions)
+    for (const { factor } of Object.values(rows)) factors.add(factor)
+    reads++
+  }
   const watching = (async () => {
     while (!isOver) {
-      const rows = await ledgerRows(store)
-      assertBalanced(rows, partitions)
-      for (const { factor } of Object.values(rows)) factors.add(factor)
-      reads++
+      await read()
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
   })().catch((caught) => {
@@ -108,6 +111,7 @@ export function watchLedger(store: EventStore, partitions: number) {
       isOver = true
       await watching
       if (error !== undefined) throw error
+      await read()
     },
   }
 }

@@ -32,14 +32,16 @@ onEveryStore('under memory pressure fewer events are kept at once, and who wants
   /** Where the next events begin, and who has answered. */
   const next = async (after: number) => {
     const before = asked
-    const page = await feed.next(after, types, signal)
+    const reader = feed.reader(types)
+    const page = await reader.next(after, signal)
+    await reader.close()
     return [page?.events[0]?.position, asked > before ? 'store' : 'memory']
   }
   let head = 0
   const append = async (count: number) => {
     await appendDeposits(given.store, count, ['a'], head + 1)
     head += count
-    while (feed.head < head) await feed.next(head - 1, types, signal)
+    while (feed.head < head) await feed.reader(types).next(head - 1, signal)
   }
   try {
     for (let n = 0; n < 7; n++) await append(500)
