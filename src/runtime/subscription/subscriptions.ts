@@ -25,6 +25,11 @@ import { isIn, slotsOf } from './slots.ts'
 import type { Subscription } from './subscription.ts'
 import type { PartWorker, WorkerContext } from './worker.ts'
 
+export interface Pace {
+  readonly handled: number
+  readonly rate: number
+}
+
 /** The engine, while it runs. */
 export interface Subscriptions {
   /** Looks again at what is parked: somebody has changed it. */
@@ -34,10 +39,10 @@ export interface Subscriptions {
   /** Settles when everything that this process works on has come to the end of the log, and nothing is due. */
   settle(): Promise<void>
   readonly workers: readonly PartWorker[]
-  /** What this process holds, whether somebody works on it or not. */
-  readonly held: readonly HeldPart[]
-  /** How many events a second this process has handled for a subscription lately. */
-  rateOf(subscription: string): number
+  /** Who works on a part in this process, as long as it has the lease. */
+  workerOf(lease: Lease): PartWorker | undefined
+  /** What this process has handled for a subscription since it was started, and how many events a second lately. */
+  paceOf(subscription: string): Pace
   /** Looks at what is wanted of a subscription. Resolves when that has taken effect in this process. */
   control(subscription: string): Promise<void>
   /** Compares what the parts of this process have looked at with the log. */
@@ -59,7 +64,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   ]
   const held = new Map<string, HeldPart>()
   const controls = new Map<string, Control>()
-  const rates = new Map(subscriptions.map(({ id }) => [id, makeRate(clock.now())]))
+  const tallies = new Map(subscriptions.map(({ id }) => [id, { handled: 0, rate: makeRate(clock.now()) }]))
   const counted = new WeakMap<PartWorker, number>()
   let parts: readonly SubscriptionPart[] = []
   // What is appended once this process has started is new to whoever begins now, even if the first look should fail.
@@ -87,8 +92,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
         tell?.({ signal: 'subscription.failed', ...partOf(worker), error: worker.error })
         follow(held.get(nameOf(worker.lease)))
       }
-      rates.get(subscription)?.add(worker.handled - (counted.get(worker) ?? 0), clock.now())
-      counted.set(worker, worker.handled)
+      count(worker)
       if (worker.status === 'lost' || worker.status === 'stopped') progress.forget(subscription, part)
       else progress.set(subscription, part, worker)
     },
@@ -166,10 +170,14 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     get workers() {
       return workers()
     },
-    get held() {
-      return [...held.values()]
+    workerOf(lease) {
+      const part = held.get(nameOf(lease))
+      return part?.lease.epoch === lease.epoch ? part.worker : undefined
     },
-    rateOf: (subscription) => rates.get(subscription)?.perSecond(clock.now()) ?? 0,
+    paceOf(subscription) {
+      const { handled = 0, rate } = tallies.get(subscription) ?? {}
+      return { handled, rate: rate?.perSecond(clock.now()) ?? 0 }
+    },
     async control(id) {
       await readControls()
       await Promise.all([...held.values()].filter(({ subscription }) => subscription.id === id).map((part) => part.follow()))
@@ -207,6 +215,16 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     held.delete(nameOf(lease))
     void part.stop()
     tellEnd(tell, part, isLost)
+  }
+
+  /** A part may get another worker, and another process, and come back. */
+  function count(worker: PartWorker): void {
+    const tally = tallies.get(worker.subscription.id)
+    const more = worker.handled - (counted.get(worker) ?? 0)
+    counted.set(worker, worker.handled)
+    if (!tally || more === 0) return
+    tally.handled += more
+    tally.rate.add(more, clock.now())
   }
 
   function pokeAll(concerned: (worker: PartWorker) => boolean): void {
