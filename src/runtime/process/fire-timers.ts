@@ -1,8 +1,9 @@
 /**
  * Fires timers that are due.
  *
- * Invariant: a timer fires only when everything that had happened when it was due has been dealt with, and everything that its instance
- * has done.
+ * Invariants:
+ * - A timer fires only when everything that had happened when it was due has been dealt with, and everything that its instance has done.
+ * - It fires only while its instance has it: what has fired before it may have cancelled it, set it anew, or ended the instance.
  */
 import type { Clock } from '../../core/clock.ts'
 import { effects } from '../../core/effect.ts'
@@ -13,7 +14,7 @@ import type { AnyProcessManager } from '../../core/process-manager.ts'
 import type { RecordWrite, WorkRecord } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
 import type { ConsumerContext, Persistence } from '../subscription/subscription.ts'
-import { hasWork, noTimers, noted, react, without } from './instance.ts'
+import { hasWork, type Instance, noTimers, noted, react, without } from './instance.ts'
 import { idOf, type Known, type KnownInstances } from './known-instances.ts'
 import { type TimerBody, type TimerRecords, timerBody } from './timer-records.ts'
 import { reacting } from './trace-reaction.ts'
@@ -45,18 +46,11 @@ export function makeTimerFiring(
   let waiting = new Map<string, number>()
 
   /** Returns when it is to be tried again, if it has failed. */
-  async function fire(record: WorkRecord, before: Known): Promise<number | undefined> {
+  async function fire(record: WorkRecord, before: Known, instance: Instance): Promise<number | undefined> {
     const { name, attempts } = fromJson(record.body) as TimerBody
     const now = clock.now()
-    const { instance } = before
-    const gone = { ...record, body: null, expectedRevision: record.revision }
-    if (!instance || instance.status === 'completed') {
-      await commit({ records: [gone] })
-      return undefined
-    }
     const fired = noted({ ...instance, timers: without(instance.timers, name) }, { at: now, what: 'timer fired', name })
     let reacted: readonly [RecordWrite[], Known]
-    let isSetAgain: boolean
     try {
       const answer = process.timeouts[name]
       if (!answer) throw new DefinitionError(`Process manager ${process.name} has no timeouts.${name} any more.`)
@@ -65,7 +59,6 @@ export function makeTimerFiring(
         react(process.name, fired, answer({ ...effects, state: instance.state }), now),
       )
       reacted = instances.written(before, result.instance, hasWork(result.instance) ? now : null, result.timers)
-      isSetAgain = result.timers.set.some((one) => one.name === name)
     } catch (error) {
       const tried = attempts + 1
       const isDead = tried >= persistence.attempts
@@ -79,8 +72,7 @@ export function makeTimerFiring(
       return dueAt ?? undefined
     }
     const [records, after] = reacted
-    // A timer that its own reaction sets again is written by that.
-    await commit({ records: isSetAgain ? records : [...records, gone] })
+    await commit({ records: afterFiring(record, records) })
     instances.remember(after)
     await runQueues([after])
     return undefined
@@ -97,16 +89,19 @@ export function makeTimerFiring(
         const id = `${idOf(record.tenant, record.key)} ${record.revision}`
         head ??= await store.head()
         const mustSee = waiting.get(id) ?? head
-        const { instance: key } = fromJson(record.body) as TimerBody
+        const { instance: key, name } = fromJson(record.body) as TimerBody
         const before = await instances.read(record.tenant, key)
+        const { instance } = before
+        const kept = instance?.timers.find((one) => one.name === name)
+        if (!instance || !kept || kept.dueAt > now) continue
         // Whatever it waits for here is the work of this part, and followed by another look.
-        const isBehind = seen < Math.max(mustSee, before.instance?.reached ?? 0)
-        const mustWait = isBehind || isParked(record.tenant, key) || hasWork(before.instance) || before.instance?.status === 'stuck'
+        const isBehind = seen < Math.max(mustSee, instance.reached ?? 0)
+        const mustWait = isBehind || isParked(record.tenant, key) || hasWork(instance) || instance.status === 'stuck'
         if (mustWait) {
           still.set(id, mustSee)
           continue
         }
-        const at = await fire(record, before)
+        const at = await fire(record, before, instance)
         if (at !== undefined) again.push(at)
       }
       waiting = still
@@ -117,4 +112,12 @@ export function makeTimerFiring(
       waiting = new Map()
     },
   }
+}
+
+/** What is written with the end of a timer, unless its own reaction writes it anew. Either way it is written over what has fired. */
+function afterFiring(record: WorkRecord, records: readonly RecordWrite[]): readonly RecordWrite[] {
+  const isIt = ({ kind, key }: RecordWrite) => kind === record.kind && key === record.key
+  const expectedRevision = record.revision
+  if (records.some(isIt)) return records.map((one) => (isIt(one) ? { ...one, expectedRevision } : one))
+  return [...records, { ...record, body: null, expectedRevision }]
 }
