@@ -34,6 +34,13 @@ export interface TimerFiring {
   forget(): void
 }
 
+/** A timer that is due. */
+interface DueTimer {
+  readonly record: WorkRecord
+  /** What the head was when that was noticed: everything up to there had happened. */
+  readonly mustSee: number
+}
+
 export function makeTimerFiring(
   process: AnyProcessManager,
   { store, clock, persistence, tracing }: TimerPorts,
@@ -42,8 +49,16 @@ export function makeTimerFiring(
   commit: ConsumerContext['commit'],
   runQueues: (all: readonly Known[]) => Promise<void>,
 ): TimerFiring {
-  /** Timers that are due, with what the head was when that was noticed; those that cannot fire yet are looked at after each step. */
-  let waiting = new Map<string, number>()
+  /** Those that are due and cannot fire yet are looked at after each step. */
+  let waiting: readonly DueTimer[] = []
+
+  /** Those that are due, as the store knows them. */
+  async function readDue(now: number): Promise<readonly DueTimer[]> {
+    const noticed = new Map(waiting.map(({ record, mustSee }) => [idOfTimer(record), mustSee]))
+    const records = await timers.due(now)
+    const head = records.every((record) => noticed.has(idOfTimer(record))) ? 0 : await store.head()
+    return records.map((record) => ({ record, mustSee: noticed.get(idOfTimer(record)) ?? head }))
+  }
 
   /** Returns when it is to be tried again, if it has failed. */
   async function fire(record: WorkRecord, before: Known, instance: Instance): Promise<number | undefined> {
@@ -81,14 +96,12 @@ export function makeTimerFiring(
   return {
     async fireDue(seen, isParked) {
       const now = clock.now()
-      if (waiting.size === 0 && (timers.nextAt === undefined || timers.nextAt > now)) return
-      const still = new Map<string, number>()
+      // Only then there can be one that is not known yet.
+      const mustRead = timers.nextAt !== undefined && timers.nextAt <= now
+      const still: DueTimer[] = []
       const again: number[] = []
-      let head: number | undefined
-      for (const record of await timers.due(now)) {
-        const id = `${idOf(record.tenant, record.key)} ${record.revision}`
-        head ??= await store.head()
-        const mustSee = waiting.get(id) ?? head
+      for (const due of mustRead ? await readDue(now) : waiting) {
+        const { record, mustSee } = due
         const { instance: key, name } = fromJson(record.body) as TimerBody
         const before = await instances.read(record.tenant, key)
         const { instance } = before
@@ -98,21 +111,25 @@ export function makeTimerFiring(
         const isBehind = seen < Math.max(mustSee, instance.reached ?? 0)
         const mustWait = isBehind || isParked(record.tenant, key) || hasWork(instance) || instance.status === 'stuck'
         if (mustWait) {
-          still.set(id, mustSee)
+          still.push(due)
           continue
         }
         const at = await fire(record, before, instance)
         if (at !== undefined) again.push(at)
       }
       waiting = still
-      await timers.lookAhead(now)
+      // Not before: until then, who waits for everything to be done sees that something is due.
+      if (mustRead) await timers.lookAhead(now)
       for (const at of again) timers.setAt(at)
     },
     forget() {
-      waiting = new Map()
+      waiting = []
     },
   }
 }
+
+/** With its time: one that is cancelled and set anew begins at the first revision again. */
+const idOfTimer = ({ tenant, key, revision, dueAt }: WorkRecord): string => `${idOf(tenant, key)} ${revision} ${dueAt}`
 
 /** What is written with the end of a timer, unless its own reaction writes it anew. Either way it is written over what has fired. */
 function afterFiring(record: WorkRecord, records: readonly RecordWrite[]): readonly RecordWrite[] {
