@@ -322,6 +322,17 @@ onEveryStore('what is cancelled while a dead process was about to execute it is 
   assert.deepEqual([await rungAt(given.store, start), await desk.schedules.list()], [{}, []])
 })
 
+onEveryStore('a lease and a rhythm that are no whole number of milliseconds are rounded, and kept', async (given) => {
+  const parts = belfry()
+  const start = given.clock.now()
+  const app = openBelfry(given, parts, { defaults: { subscriptions: { lease: { minutes: 1 / 7 } } } })
+  await app.start()
+  await app.schedule(parts.ring({ bell: 'a' }), { every: { days: 1 / 7 }, actor: robot, id: 'a' })
+  await given.clock.advance({ days: 1 / 7 })
+  await app.settle()
+  assert.deepEqual(await rungAt(given.store, start), { a: [12_342.857] })
+})
+
 onEveryStore('a slow command does not keep others from their time', async (given) => {
   const parts = belfry()
   const start = given.clock.now()

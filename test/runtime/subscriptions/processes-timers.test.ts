@@ -100,3 +100,8 @@ onEveryStore('a timer that its own reaction sets and cancels again is over', asy
   const undecided = alarms(({ timeout, cancel }) => [timeout('first', { minutes: 1 }), cancel('first'), cancel('second')])
   assert.deepEqual(await minutesOf(given, undecided, 3), ['first', '', ''])
 })
+
+onEveryStore('a timer whose time is no whole number of milliseconds fires', async (given) => {
+  const odd = alarms(({ timeout }) => timeout('second', { minutes: 1 / 7 }))
+  assert.deepEqual(await minutesOf(given, odd, 2), ['first', 'second'])
+})
