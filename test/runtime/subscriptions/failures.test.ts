@@ -195,12 +195,28 @@ onEveryStore('a handler that is to stop when it gives up keeps what it has done,
   await first.settle()
   const [statistics] = await first.subscriptions.list()
   assert.deepEqual([done, statistics?.state, statistics?.position], [[1, 2, 3, 4, 5, 6], 'failed', 6])
-  assert.match(statistics?.error?.message ?? '', /gave up after 1 attempts: not 7/)
+  const { message = '', stack = '' } = statistics?.error ?? {}
+  assert.equal(message, 'fussy gave up after 1 attempts: not 7 (MoneyDeposited at position 7, in stream account-a)')
+  assert.match(stack, /^\[cause\]: Error: not 7\n.*failures\.test\.ts/m)
   await first.stop({ keepStore: true })
   dislikes.clear()
   const second = openFollowed(given, { handlers: [handler] })
   await second.settle()
   assert.deepEqual(done, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+})
+
+onEveryStore('a handler that gives up an event that was tried again tells the same of it, to other processes, too', async (given) => {
+  const { handler: fussyOne } = fussy(7)
+  const handler = eventHandler('fussy', { ...fussyOne, retry: { attempts: 3, whenExhausted: 'stop' } } as never)
+  const app = openFollowed(given, { handlers: [handler] })
+  await appendDeposits(given.store, 10)
+  await app.settle()
+  const desk = openFollowed(given, { handlers: [handler] })
+  for (const one of [app, desk]) {
+    const { message = '', stack = '' } = (await one.subscriptions.list())[0]?.error ?? {}
+    assert.equal(message, 'fussy gave up after 3 attempts: not 7 (MoneyDeposited at position 7, in stream account-a)')
+    assert.match(stack, /^\[cause\]: Error: not 7\n.*failures\.test\.ts/m)
+  }
 })
 
 onEveryStore('when 1,000 events wait in one key the subscription stops, and the others do not', async (given) => {
