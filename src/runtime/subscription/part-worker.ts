@@ -403,7 +403,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       told.failed(delivery, failure.error)
       const verdict = verdictOn(delivery, failure.error)
       const isSkipped = verdict === 'skip'
-      await step(place.position, {}, [{ known, next: isSkipped ? next : parking.afterFailure(known, failure.error, verdict) }])
+      await step(place.position, {}, [{ known, next: isSkipped ? next : parking.afterFailure(known, delivery, failure.error, verdict) }])
       if (isSkipped) tellSkipped([{ delivery, failure: failure.error }])
       return isSkipped
     }

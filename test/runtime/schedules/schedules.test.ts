@@ -1,10 +1,8 @@
 /** Commands on a schedule: each is executed once for each of its times, whoever is there, and whatever happens in between. */
 import assert from 'node:assert/strict'
-import { StoreUnavailableError } from '../../../src/core/errors.ts'
 import { testApp } from '../../../src/testing/index.ts'
 import { moment, turns } from '../in-front-of.ts'
 import { type Given, onEveryStore } from '../on-every-store.ts'
-import { workInFrontOf } from '../subscriptions/follow.ts'
 import { belfry, openBelfry, pass, robot, rungAt } from './bells.ts'
 
 const seconds = (count: number) => ({ seconds: count })
@@ -248,78 +246,15 @@ onEveryStore('an app that works on nothing else looks for what others have sched
   }
 })
 
-onEveryStore('who was frozen while executing is replaced after a lease, and wakes up in vain', async (given) => {
+onEveryStore('a lease and a rhythm that are no whole number of milliseconds are rounded, and kept', async (given) => {
   const parts = belfry()
   const start = given.clock.now()
-  const [reached, thawed] = [moment(), moment()]
-  let isFrozen = true
-  const gate = async (_: unknown, next: () => Promise<unknown>) => {
-    reached.resolve()
-    if (isFrozen) await thawed.promise
-    return next()
-  }
-  const frozen = openBelfry(given, parts, { middleware: [gate] })
-  await frozen.start()
-  await frozen.schedule(parts.ring({ bell: 'a' }), { every: seconds(30), actor: robot, id: 'a' })
-  await given.clock.advance(seconds(30))
-  await reached.promise
-  const heir = openBelfry(given, parts)
-  await pass(given.clock, [heir], 9)
-  assert.deepEqual(await rungAt(given.store, start), {})
-  await pass(given.clock, [heir], 2)
-  assert.deepEqual(await rungAt(given.store, start), { a: [30] })
-  await pass(given.clock, [heir], 20)
-  isFrozen = false
-  thawed.resolve()
-  for (const app of [frozen, heir]) await app.settle()
-  assert.deepEqual(await rungAt(given.store, start), { a: [30, 60] })
-  assert.deepEqual([(await heir.schedules.get('a'))?.runs, (await heir.schedules.get('a'))?.dueAt], [2, new Date(start + 90_000)])
-})
-
-for (const when of ['before', 'after'] as const) {
-  onEveryStore(`a run whose outcome is lost ${when} it was written is answered, not executed again`, async (given) => {
-    const parts = belfry()
-    const start = given.clock.now()
-    let lost = 0
-    const store = workInFrontOf(given.store, {
-      async commit(works) {
-        const isOutcome = works.some(({ records }) => records?.some(({ kind, body }) => kind === 'schedule' && body?.includes('"outcome"')))
-        if (!isOutcome || lost++ > 0) return given.store.work.commit(works)
-        if (when === 'after') await given.store.work.commit(works)
-        throw new StoreUnavailableError('test', 'the answer is lost')
-      },
-    })
-    const app = openBelfry({ ...given, store }, parts)
-    await app.start()
-    await app.schedule(parts.ring({ bell: 'a' }), { after: seconds(1), actor: robot, id: 'a' })
-    await pass(given.clock, [app], 15)
-    assert.deepEqual(await rungAt(given.store, start), { a: [1] })
-    assert.equal((await app.schedules.get('a'))?.status, 'done')
-  })
-}
-
-onEveryStore('what is cancelled while a dead process was about to execute it is not executed any more', async (given) => {
-  const parts = belfry()
-  const start = given.clock.now()
-  const [reached, thawed] = [moment(), moment()]
-  let isFrozen = true
-  const gate = async (_: unknown, next: () => Promise<unknown>) => {
-    reached.resolve()
-    if (isFrozen) await thawed.promise
-    return next()
-  }
-  const frozen = openBelfry(given, parts, { middleware: [gate] })
-  await frozen.start()
-  await frozen.schedule(parts.ring({ bell: 'a' }), { after: seconds(1), actor: robot, id: 'a' })
-  await given.clock.advance(seconds(1))
-  await reached.promise
-  const desk = openBelfry(given, parts)
-  assert.equal(await desk.schedules.cancel('a'), true)
-  isFrozen = false
-  thawed.resolve()
-  await frozen.settle()
-  await pass(given.clock, [frozen, desk], 20)
-  assert.deepEqual([await rungAt(given.store, start), await desk.schedules.list()], [{}, []])
+  const app = openBelfry(given, parts, { defaults: { subscriptions: { lease: { minutes: 1 / 7 } } } })
+  await app.start()
+  await app.schedule(parts.ring({ bell: 'a' }), { every: { days: 1 / 7 }, actor: robot, id: 'a' })
+  await given.clock.advance({ days: 1 / 7 })
+  await app.settle()
+  assert.deepEqual(await rungAt(given.store, start), { a: [12_342.857] })
 })
 
 onEveryStore('a slow command does not keep others from their time', async (given) => {
