@@ -29,6 +29,7 @@ export interface SystemProgress {
 
 export interface SystemFinding {
   readonly plan: SystemPlan
+  /** Those that have hit something. */
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>
   /** Starts of processes. */
   readonly lives: number
@@ -67,6 +68,11 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
   const faults: Partial<Record<FaultKind, number>> = {}
   const problems: string[] = []
   let count = 0
+  /** A fault is one when it has hit something: not whatever was planned has happened. */
+  function hit(kind: FaultKind): void {
+    faults[kind] = (faults[kind] ?? 0) + 1
+    count++
+  }
   const progress = (phase: SystemProgress['phase']) => onProgress?.({ seconds: elapsed(), faults: count, phase })
 
   try {
@@ -129,8 +135,6 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
         left = fault.atMs - (performance.now() - began)
         if (left > 0) await pause(Math.min(left, 500), undefined, { signal })
       }
-      faults[fault.kind] = (faults[fault.kind] ?? 0) + 1
-      count++
       const injected: Promise<unknown> = inject(fault, members[fault.victim] as Member)
         .catch((error) => void problems.push(`a fault (${fault.kind}) could not be made: ${error}`))
         .finally(() => underWay.delete(injected))
@@ -141,15 +145,15 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
 
   async function inject({ kind, victim, forMs, isFatal }: Fault, member: Member): Promise<void> {
     if (kind === 'kill') {
-      await member.kill()
+      if (await member.kill()) hit(kind)
       await pause(forMs)
       member.start()
     } else if (kind === 'freeze' || kind === 'long freeze') {
-      member.freeze()
+      if (member.freeze()) hit(kind)
       await pause(forMs)
       if (!isFatal) return member.wake()
       await member.kill()
       member.start()
-    } else await place.spoil?.(victim, kind)
+    } else await place.spoil?.(victim, kind, () => hit(kind))
   }
 }
