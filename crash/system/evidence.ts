@@ -30,7 +30,7 @@ export interface Evidence {
   readonly sums: ReadonlyMap<string, { readonly sum: number; readonly count: number }>
   /** Events by type, as the table has counted them. */
   readonly tallies: ReadonlyMap<string, number>
-  /** What nobody goes on with by himself: dead letters, and instances of processes that are stuck. */
+  /** What nobody goes on with by himself: dead letters, instances of processes that are stuck, and holes that an audit has found. */
   readonly given: readonly string[]
 }
 
@@ -51,8 +51,6 @@ export async function gather(store: EventStore, { seed, journals, witnessed }: S
   const known = [...accounts, rewards, 'nobody']
   const rows = await Promise.all(known.map(async (one) => [one, await app.view(balances).get(one), await app.view(sums).get(one)] as const))
   const counted = await app.transaction((tx) => tx.sql`select type, events from transfer_tallies`)
-  const dead = await store.work.records({ kind: 'parked', limit: 1000 })
-  const stuck = await store.work.records({ kind: 'process', status: 'stuck', limit: 1000 })
   return {
     log,
     asked: journals.flatMap((journal, i) =>
@@ -65,8 +63,18 @@ export async function gather(store: EventStore, { seed, journals, witnessed }: S
     balances: new Map(rows.flatMap(([account, row]) => (row ? [[account, row.balance] as const] : []))),
     sums: new Map(rows.flatMap(([account, , row]) => (row ? [[account, row] as const] : []))),
     tallies: new Map(counted.map(({ type, events }) => [String(type), Number(events)])),
-    given: [...dead, ...stuck].map(({ kind, owner, key }) => `${kind} ${owner} ${key}`),
+    given: await givenUp(store),
   }
+}
+
+/** What nobody goes on with by himself. */
+export async function givenUp({ work }: EventStore): Promise<readonly string[]> {
+  const records = await Promise.all([
+    work.records({ kind: 'parked', limit: 1000 }),
+    work.records({ kind: 'process', status: 'stuck', limit: 1000 }),
+    work.records({ kind: 'hole', limit: 1000 }),
+  ])
+  return records.flat().map(({ kind, owner, key }) => `${kind} ${owner} ${key}`)
 }
 
 /** Lines of a file that may not be there; a last one without its end was cut by a kill. */

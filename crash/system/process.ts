@@ -42,6 +42,7 @@ say('started')
 await runClient(bank, orders, resting.signal)
 say('resting')
 await alone
+await bank.subscriptions.audit()
 await bank.stop()
 process.exit()
 
