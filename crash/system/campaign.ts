@@ -7,8 +7,9 @@ import { accounts, commands, rewards, teller } from './bank.ts'
 import type { Break } from './broken-stores.ts'
 import { check } from './check.ts'
 import { comeToRest } from './come-to-rest.ts'
-import { gather, linesOf } from './evidence.ts'
+import { gather, keep, linesOf } from './evidence.ts'
 import { type Fault, type FaultKind, faultsOf, onFiles, onServers } from './faults.ts'
+import { handoversOf } from './handovers.ts'
 import { Member } from './member.ts'
 import type { Place } from './places.ts'
 
@@ -41,6 +42,8 @@ export interface SystemFinding {
   /** How often a part has got another owner, and how often the one before found out by being refused. */
   readonly handedOver: number
   readonly lost: number
+  /** How often a view was built anew while this went on, and how often another process has gone on with that. */
+  readonly rebuilds: { readonly ended: number; readonly resumed: number }
   /** Commands of the process manager that were sent again, and answered instead of executed. */
   readonly answeredAgain: number
   readonly restSeconds: number
@@ -87,12 +90,14 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
       ...(await comeToRest(store, plan.break ? brokenPatienceMs : patienceMs, signal)).map((what) => `it did not come to rest: ${what}`),
     )
     const restSeconds = (performance.now() - resting) / 1000
+    // Before they end: who does hands his parts over, too.
+    const said = Map.groupBy(linesOf(signals), (line) => line.split(' ')[0])
+    const { handedOver, resumed } = handoversOf(said.get('part') ?? [])
     await Promise.all(members.map((member) => member.stop()))
     progress('checking')
     const evidence = await gather(store, { seed, journals, witnessed })
     problems.push(...members.flatMap((member) => member.problems), ...check(evidence))
-    const said = Map.groupBy(linesOf(signals), (line) => line.split(' ')[0])
-    const parts = said.get('part') ?? []
+    if (problems.length > 0) await keep(evidence, at('evidence.json'))
     const ofType = (name: string) => evidence.log.filter(({ type }) => type === name)
     const failed = ofType('TransferFailed')
     return {
@@ -107,8 +112,9 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
         timedOut: failed.filter(({ data }) => data.why === 'timed out').length,
       },
       deliveries: evidence.delivered.length,
-      handedOver: parts.length - new Set(parts).size,
+      handedOver,
       lost: said.get('lost')?.length ?? 0,
+      rebuilds: { ended: said.get('rebuilt')?.length ?? 0, resumed },
       answeredAgain: said.get('answered')?.length ?? 0,
       restSeconds,
       seconds: elapsed(),

@@ -132,8 +132,8 @@ function checkMoney({ log, asked, balances }: Evidence): Problems {
   ]
 }
 
-/** Every row is the fold of the log. */
-function checkViews({ log, balances, sums, tallies }: Evidence): Problems {
+/** Every row is the fold of the log, and what a rebuild comes to. */
+function checkViews({ log, balances, sums, differing: notAsRebuilt, tallies }: Evidence): Problems {
   const folded = foldAccounts(log)
   const accounts = [...new Set([...folded.keys(), ...balances.keys(), ...sums.keys()])]
   const nothing = { sum: 0, count: 0 }
@@ -153,6 +153,7 @@ function checkViews({ log, balances, sums, tallies }: Evidence): Problems {
     ),
     some(differing, 'rows of the async view differ from the log'),
     some(miscounted, 'rows of the table differ from the log'),
+    some(notAsRebuilt, 'rows of the async view differ from a rebuild'),
   ]
 }
 

@@ -15,9 +15,9 @@ export type ConnectionFault = Extract<FaultKind, 'terminate' | 'cut' | 'lose an 
 
 export interface Place {
   readonly kind: 'sqlite' | 'postgres'
-  /** In words. */
+  /** Where the bank is to be found. */
   readonly name: string
-  /** For what processes write beside the bank. */
+  /** For what processes write beside the bank, and for the evidence. */
   readonly folder: string
   /** The bank as a process sees it. */
   at(process: number): string

@@ -1,11 +1,14 @@
 /** The campaign on the running system in short, and whether its checks can fail at all. The long form: `npm run crash -- --store …`. */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Break } from '../../crash/system/broken-stores.ts'
 import { processes, type SystemFinding, systemCampaign } from '../../crash/system/campaign.ts'
 import { check } from '../../crash/system/check.ts'
 import { type Evidence, givenUp, type LogEvent } from '../../crash/system/evidence.ts'
 import { type Fault, faultsOf, onFiles, onServers } from '../../crash/system/faults.ts'
+import { handoversOf } from '../../crash/system/handovers.ts'
 import { onFile, onServer, type Place } from '../../crash/system/places.ts'
 import { type ClientRequest, requestOf } from '../../crash/system/requests.ts'
 import { postgresServers } from '../postgres/servers.ts'
@@ -21,7 +24,12 @@ const places: Readonly<Record<Place['kind'], () => Promise<Place>>> = {
 async function run(kind: Place['kind'], seconds: number, broken?: Break): Promise<SystemFinding> {
   const place = await places[kind]()
   try {
-    return await systemCampaign(place, { seconds, seed, break: broken })
+    const finding = await systemCampaign(place, { seconds, seed, break: broken })
+    if (finding.problems.length > 0) {
+      const kept = JSON.parse(await readFile(join(place.folder, 'evidence.json'), 'utf8'))
+      assert.equal(kept.log.length, finding.events, 'what there is to look at is kept')
+    }
+    return finding
   } finally {
     await place.end(false)
   }
@@ -29,13 +37,14 @@ async function run(kind: Place['kind'], seconds: number, broken?: Break): Promis
 
 for (const kind of ['sqlite', 'postgres'] as const) {
   test(`${kind}: processes that are killed, frozen and cut off miss nothing and do nothing twice`, async (t: TestContext) => {
-    const { problems, faults, lives, transfers, events, handedOver } = await run(kind, 6)
-    t.diagnostic(JSON.stringify({ faults, lives, transfers, events, handedOver }))
+    const { problems, faults, lives, transfers, events, handedOver, rebuilds } = await run(kind, 6)
+    t.diagnostic(JSON.stringify({ faults, lives, transfers, events, handedOver, rebuilds }))
     assert.deepEqual(problems, [])
     const hit = kind === 'postgres' ? onServers : onFiles
     assert.deepEqual(Object.keys(faults).sort(), Object.keys(hit).sort(), 'every kind of fault has hit something')
     assert.ok(lives > processes && handedOver > 0, 'processes were killed, and others have gone on with their work')
     assert.ok(transfers.completed + transfers.failed > 0)
+    assert.ok(rebuilds.ended > 0, 'a view was rebuilt meanwhile')
   })
 }
 
@@ -106,6 +115,7 @@ test('the check sees every kind of damage', () => {
     delivered: log,
     balances: new Map(Object.entries({ a: 25, b: 75, rewards: 2 })),
     sums: new Map(Object.entries({ a: { sum: 25, count: 3 }, b: { sum: 75, count: 4 }, rewards: { sum: 2, count: 2 } })),
+    differing: [],
     tallies: new Map(Object.entries({ TransferRequested: 3, TransferCompleted: 2, TransferFailed: 1 })),
     given: [],
   }
@@ -139,6 +149,7 @@ test('the check sees every kind of damage', () => {
       /^1 rows of the async view differ from the log: c 1 of 0, after 1 of 0 events$/,
     ],
     [{ tallies: new Map([...sound.tallies, ['TransferFailed', 2]]) }, /^1 rows of the table differ from the log: TransferFailed 2 of 1$/],
+    [{ differing: ['{"key":"a"}'] }, /^1 rows of the async view differ from a rebuild: \{"key":"a"\}$/],
     [{ delivered: without(4) }, /^1 events were never handled: account-b 1$/, /^1 events were handled before the one before them/],
     [
       { log: without(13) },
@@ -187,6 +198,19 @@ test('what is left to a person is gathered: dead letters, stuck processes and ho
     await store.close()
     await place.end(false)
   }
+})
+
+test('a part has gone to another process when that one has begun it, and not when the same one has begun it again', () => {
+  const lines = [
+    'part projection:sums 0/2 1/100',
+    'part projection:sums 1/2 2/200',
+    'part projection:sums 0/2 1/100',
+    'part rebuild:sums 0/1/1 1/100',
+    'part rebuild:sums 0/1/2 2/200',
+  ]
+  assert.deepEqual(handoversOf(lines), { handedOver: 0, resumed: 0 })
+  const more = ['part projection:sums 0/2 1/101', 'part rebuild:sums 0/1/2 3/300', 'part projection:sums 0/2 1/101']
+  assert.deepEqual(handoversOf([...lines, ...more]), { handedOver: 2, resumed: 1 })
 })
 
 type Happened = readonly [correlationId: string, stream: string, type: string, data: LogEvent['data']]
