@@ -6,7 +6,7 @@ import type { EventStore } from '../../../src/core/event-store.ts'
 import type { TestClock } from '../../../src/testing/index.ts'
 import { storesByName } from '../../runtime/on-every-store.ts'
 import { check } from '../check.ts'
-import { type Flaw, firstViolation } from '../flaws.ts'
+import { type Flaw, firstViolation, underAnyLease } from '../flaws.ts'
 import { programs } from '../programs.ts'
 import { onlyOne, worlds } from '../worlds.ts'
 import { rebuildSteps, runRebuildProgram } from './run-rebuild-program.ts'
@@ -27,23 +27,7 @@ for (const { name, open } of [...worlds, onPostgres]) {
 }
 
 const flaws: readonly (readonly [sentence: string, flaw: Flaw])[] = [
-  [
-    'switches whatever the leases are',
-    (store: EventStore) => ({
-      work: {
-        ...store.work,
-        // Under whatever lease there is now.
-        async commit(works) {
-          const parts = await store.work.parts()
-          const epochOf = (one: { readonly subscription: string; readonly part: string; readonly epoch: number }) =>
-            parts.find(({ subscription, part }) => subscription === one.subscription && part === one.part)?.epoch ?? one.epoch
-          return store.work.commit(
-            works.map((work) => ({ ...work, steps: (work.steps ?? []).map((step) => ({ ...step, epoch: epochOf(step) })) })),
-          )
-        },
-      },
-    }),
-  ],
+  ['switches whatever the leases are', ({ work }: EventStore) => ({ work: { ...work, commit: underAnyLease(work) } })],
   [
     'switches, and forgets how far the new rows are',
     (store: EventStore) => ({
