@@ -5,7 +5,8 @@ import type { RecordWrite, WorkRecord } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
 import { controlKind } from '../subscription/control.ts'
 import { parkedKind } from '../subscription/parked.ts'
-import { allRecords, deletion, foldedRecord, type Garbage, idOfJob, jobRecord, readJob, takeAway } from './rebuild-job.ts'
+import { everyRecord } from '../work/every-record.ts'
+import { deletion, foldedRecord, type Garbage, idOfJob, jobRecord, readJob, takeAway } from './rebuild-job.ts'
 
 /**
  * Safe to call at any time, from any process, and again after a crash: what is to be deleted stands in the job's record until it is. In
@@ -53,6 +54,6 @@ async function deleteGarbage({ work, views }: EventStore, view: string): Promise
   }
 
   async function recordsOf(id: string): Promise<readonly WorkRecord[]> {
-    return [...(await allRecords(work, parkedKind, id)), ...(await allRecords(work, controlKind, id))]
+    return [...(await everyRecord(work, { kind: parkedKind, owner: id })), ...(await everyRecord(work, { kind: controlKind, owner: id }))]
   }
 }

@@ -12,6 +12,8 @@ import type { AnyProjection } from '../../core/projection.ts'
 import type { ViewDefinition } from '../../core/view-store.ts'
 import type { Lease, RecordName, RecordWrite, SubscriptionPart, WorkRecord, WorkStore } from '../../core/work-store.ts'
 import { viewDefinitionOf } from '../prepare-store.ts'
+import { everyRecord } from '../work/every-record.ts'
+import { leaseOf } from '../work/leases.ts'
 import type { Comparison } from './comparison.ts'
 
 /** Rows that are to be deleted. */
@@ -81,7 +83,7 @@ export async function readJob(work: WorkStore, view: string): Promise<Job> {
 
 /** The jobs of all views that were ever rebuilt, by view: one question, however many views there are. */
 export async function readJobs(work: WorkStore): Promise<ReadonlyMap<string, Job>> {
-  return new Map((await allRecords(work, jobKind)).map(toJob).map((job) => [job.view, job]))
+  return new Map((await everyRecord(work, { kind: jobKind })).map(toJob).map((job) => [job.view, job]))
 }
 
 const toJob = ({ body, revision }: WorkRecord): Job => ({ ...(fromJson(body) as Omit<Job, 'revision'>), revision })
@@ -115,8 +117,6 @@ export async function takeAway(work: WorkStore, view: string, isOver: (generatio
   }
 }
 
-export const leaseOf = ({ subscription, part, epoch }: Lease): Lease => ({ subscription, part, epoch })
-
 /** How many events were folded into a generation, written with the rows. */
 export interface FoldedEvents {
   readonly generation: number
@@ -136,17 +136,6 @@ export const foldedRecord = (id: string, folded: FoldedEvents | null): RecordWri
 export async function readFolded(work: WorkStore, id: string): Promise<FoldedEvents | undefined> {
   const record = await work.record(foldedName(id))
   return record && (fromJson(record.body) as FoldedEvents)
-}
-
-/** Every record of a kind; of one subscription, if it is named. */
-export async function allRecords(work: WorkStore, kind: string, owner?: string): Promise<readonly WorkRecord[]> {
-  const found: WorkRecord[] = []
-  for (;;) {
-    const after = found.at(-1)
-    const page = await work.records({ kind, limit: 1000, ...(owner !== undefined && { owner }), ...(after && { after }) })
-    found.push(...page)
-    if (page.length < 1000) return found
-  }
 }
 
 /** Deletes a record, if it is still what was read. */

@@ -6,8 +6,9 @@
  * rewind is made nobody works.
  */
 import type { Clock } from '../../core/clock.ts'
-import { LeaseLostError, StoreUnavailableError } from '../../core/errors.ts'
+import { LeaseLostError } from '../../core/errors.ts'
 import type { Lease, WorkStore } from '../../core/work-store.ts'
+import { commitOne } from '../work/commit-one.ts'
 import { type Control, failureRecord } from './control.ts'
 import { rewindPart } from './rewinding.ts'
 import type { Subscription } from './subscription.ts'
@@ -89,10 +90,7 @@ export function holdPart(context: HeldPartContext, subscription: Subscription, l
     isFailureKept = true
   }
 
-  async function commit(record: ReturnType<typeof failureRecord>): Promise<void> {
-    const [result] = await work.commit([{ steps: [lease], records: [record] }])
-    if (result?.kind !== 'done') throw result?.error ?? new StoreUnavailableError('', 'The store did not answer a piece of work.')
-  }
+  const commit = (record: ReturnType<typeof failureRecord>) => commitOne(work, { steps: [lease], records: [record] })
 
   const part: HeldPart = {
     subscription,

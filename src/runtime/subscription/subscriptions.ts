@@ -5,6 +5,8 @@ import { actKind } from '../process/act-requests.ts'
 import { rebuildSubscriptions } from '../rebuild/rebuild-consumer.ts'
 import { foldsOf, madeBy, tendViews } from '../rebuild/tend-views.ts'
 import { settlesWithin } from '../timeout.ts'
+import { everyRecord } from '../work/every-record.ts'
+import { partKey } from '../work/leases.ts'
 import { makeAuditor } from './auditor.ts'
 import { changeOrPause } from './await-handled.ts'
 import { type Control, loadControls, noControl } from './control.ts'
@@ -90,7 +92,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       if (worker.status === 'lost') ended(worker.lease, true)
       if (worker.status === 'failed') {
         tell?.({ signal: 'subscription.failed', ...partOf(worker), error: worker.error })
-        follow(held.get(nameOf(worker.lease)))
+        follow(held.get(partKey(worker.lease)))
       }
       count(worker)
       if (worker.status === 'lost' || worker.status === 'stopped') progress.forget(subscription, part)
@@ -137,12 +139,12 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     acquired(subscription, lease) {
       tell?.({ signal: 'subscription.start', ...partOf({ subscription, lease }), epoch: lease.epoch })
       const part = holdPart(holding, subscription, lease)
-      held.set(nameOf(lease), part)
+      held.set(partKey(lease), part)
       follow(part)
     },
     async given(lease, isLost) {
-      const part = held.get(nameOf(lease))
-      held.delete(nameOf(lease))
+      const part = held.get(partKey(lease))
+      held.delete(partKey(lease))
       await part?.stop()
       if (part) tellEnd(tell, part, isLost || part.worker?.status === 'lost')
     },
@@ -171,7 +173,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       return workers()
     },
     workerOf(lease) {
-      const part = held.get(nameOf(lease))
+      const part = held.get(partKey(lease))
       return part?.lease.epoch === lease.epoch ? part.worker : undefined
     },
     paceOf(subscription) {
@@ -209,10 +211,10 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
 
   /** This process has a part no longer: somebody else has it, or what it was made for is done. Told once, here or when it is given up. */
   function ended(lease: Lease, isLost: boolean): void {
-    const part = held.get(nameOf(lease))
+    const part = held.get(partKey(lease))
     if (part?.lease.epoch !== lease.epoch) return
     membership.lost(lease)
-    held.delete(nameOf(lease))
+    held.delete(partKey(lease))
     void part.stop()
     tellEnd(tell, part, isLost)
   }
@@ -254,7 +256,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
 
   /** Somebody, perhaps in another process, wants something done to an instance. */
   async function pokeRequested(): Promise<void> {
-    const requests = await store.work.records({ kind: actKind, limit: 1000 })
+    const requests = await everyRecord(store.work, { kind: actKind })
     pokeAll(({ subscription, lease }) => requests.some(({ owner, slot }) => owner === subscription.id && isIn(slotsOf(lease.part), slot)))
   }
 
@@ -264,5 +266,3 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     return worker.nextDueAt !== undefined && worker.nextDueAt <= clock.now()
   }
 }
-
-const nameOf = ({ subscription, part }: Lease): string => `${subscription} ${part}`
