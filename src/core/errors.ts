@@ -2,7 +2,7 @@
  * Everything Dacapo throws: one base class, one stable code each, and whether trying again may help.
  *
  * A message says what happened and what to do next. An expected "no" of the domain is not here: that is a rejection,
- * a typed value (`rejection.ts`); only `execute` wraps it into a CommandRejectedError.
+ * a typed value (`rejection.ts`); only `execute` wraps it into a CommandRejectedError. A class a code, so the file is long.
  */
 import type { Rejection } from './rejection.ts'
 

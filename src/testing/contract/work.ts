@@ -1,4 +1,4 @@
-/** Work: who holds a part writes, who has lost it writes nothing, and what belongs together is written together. */
+/** Work: who holds a part writes, who has lost it writes nothing, and what belongs together is written together. One port, every promise of it, so the file is long. */
 import type { EventStore } from '../../core/event-store.ts'
 import { sql } from '../../core/sql.ts'
 import type { Lease, RecordWrite, SubscriptionPart, Work, WorkResult } from '../../core/work-store.ts'
