@@ -8,6 +8,17 @@ import { workInFrontOf } from '../subscriptions/follow.ts'
 import { belfry, openBelfry, pass, robot, rungAt } from './bells.ts'
 
 const seconds = (count: number) => ({ seconds: count })
+/** Middleware in which every command stands still, as in a frozen process, until it is thawed. */
+function gated() {
+  const [reached, thawed] = [moment(), moment()]
+  const gate = async (_: unknown, next: () => Promise<unknown>) => {
+    reached.resolve()
+    await thawed.promise
+    return next()
+  }
+  return { gate, reached: reached.promise, thaw: () => thawed.resolve() }
+}
+
 const inSeconds = ({ clock }: Given, count: number) => new Date(clock.now() + count * 1000)
 
 onEveryStore('a command is executed at its time, once, also when it was scheduled before anybody was started', async (given) => {
@@ -40,10 +51,16 @@ onEveryStore('the events of a run tell who has asked, and which schedule and tim
   )
   await app.start()
   await pass(given.clock, [app], 1)
-  for await (const { metadata } of app.events()) {
-    const { actor, correlationId, why, schedule } = metadata as Record<string, unknown>
-    assert.deepEqual([actor, correlationId, why, schedule], [robot, 'c', 'mass', { id: 'x', dueAt: at.toISOString() }])
-  }
+  const events = await Array.fromAsync(app.events())
+  assert.deepEqual(
+    events.map(({ metadata: { actor, correlationId, why, schedule } }: { metadata: Record<string, unknown> }) => [
+      actor,
+      correlationId,
+      why,
+      schedule,
+    ]),
+    [[robot, 'c', 'mass', { id: 'x', dueAt: at.toISOString() }]],
+  )
 })
 
 onEveryStore('a rhythm does not drift, and what was missed while nobody was there is made up for once', async (given) => {
@@ -251,26 +268,19 @@ onEveryStore('an app that works on nothing else looks for what others have sched
 onEveryStore('who was frozen while executing is replaced after a lease, and wakes up in vain', async (given) => {
   const parts = belfry()
   const start = given.clock.now()
-  const [reached, thawed] = [moment(), moment()]
-  let isFrozen = true
-  const gate = async (_: unknown, next: () => Promise<unknown>) => {
-    reached.resolve()
-    if (isFrozen) await thawed.promise
-    return next()
-  }
+  const { gate, reached, thaw } = gated()
   const frozen = openBelfry(given, parts, { middleware: [gate] })
   await frozen.start()
   await frozen.schedule(parts.ring({ bell: 'a' }), { every: seconds(30), actor: robot, id: 'a' })
   await given.clock.advance(seconds(30))
-  await reached.promise
+  await reached
   const heir = openBelfry(given, parts)
   await pass(given.clock, [heir], 9)
   assert.deepEqual(await rungAt(given.store, start), {})
   await pass(given.clock, [heir], 2)
   assert.deepEqual(await rungAt(given.store, start), { a: [30] })
   await pass(given.clock, [heir], 20)
-  isFrozen = false
-  thawed.resolve()
+  thaw()
   for (const app of [frozen, heir]) await app.settle()
   assert.deepEqual(await rungAt(given.store, start), { a: [30, 60] })
   assert.deepEqual([(await heir.schedules.get('a'))?.runs, (await heir.schedules.get('a'))?.dueAt], [2, new Date(start + 90_000)])
@@ -301,22 +311,15 @@ for (const when of ['before', 'after'] as const) {
 onEveryStore('what is cancelled while a dead process was about to execute it is not executed any more', async (given) => {
   const parts = belfry()
   const start = given.clock.now()
-  const [reached, thawed] = [moment(), moment()]
-  let isFrozen = true
-  const gate = async (_: unknown, next: () => Promise<unknown>) => {
-    reached.resolve()
-    if (isFrozen) await thawed.promise
-    return next()
-  }
+  const { gate, reached, thaw } = gated()
   const frozen = openBelfry(given, parts, { middleware: [gate] })
   await frozen.start()
   await frozen.schedule(parts.ring({ bell: 'a' }), { after: seconds(1), actor: robot, id: 'a' })
   await given.clock.advance(seconds(1))
-  await reached.promise
+  await reached
   const desk = openBelfry(given, parts)
   assert.equal(await desk.schedules.cancel('a'), true)
-  isFrozen = false
-  thawed.resolve()
+  thaw()
   await frozen.settle()
   await pass(given.clock, [frozen, desk], 20)
   assert.deepEqual([await rungAt(given.store, start), await desk.schedules.list()], [{}, []])
@@ -360,20 +363,15 @@ onEveryStore('what is done is forgotten after the time for which outcomes are ke
 onEveryStore('an app that stops waits for what runs, and begins nothing more', async (given) => {
   const parts = belfry()
   const start = given.clock.now()
-  const [reached, through] = [moment(), moment()]
-  const gate = async (_: unknown, next: () => Promise<unknown>) => {
-    reached.resolve()
-    await through.promise
-    return next()
-  }
+  const { gate, reached, thaw } = gated()
   const app = openBelfry(given, parts, { middleware: [gate] })
   await app.start()
   for (const id of ['a', 'b']) await app.schedule(parts.ring({ bell: id }), { after: seconds(id === 'a' ? 1 : 2), actor: robot, id })
   await given.clock.advance(seconds(1))
-  await reached.promise
+  await reached
   const stopped = app.stop({ keepStore: true })
   await given.clock.advance(seconds(60))
-  through.resolve()
+  thaw()
   await stopped
   assert.deepEqual(await rungAt(given.store, start), { a: [1] })
   const next = openBelfry(given, parts)
