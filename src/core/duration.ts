@@ -19,7 +19,7 @@ const unitMs: Readonly<Record<keyof Duration, number>> = {
 }
 
 /**
- * The length of a duration in milliseconds, always above zero.
+ * The length of a duration in whole milliseconds, the nearest ones, always above zero: stores keep no parts of them.
  *
  * @param what  names the option in the error, e.g. `retry.backoff`.
  * @throws DefinitionError (`ES_DEFINITION`) zero, negative, not finite, or an unknown unit.
@@ -37,7 +37,7 @@ export function toMs(duration: Duration, what: string): number {
     ms += (amount ?? 0) * factor
   }
   if (!(ms > 0) || !Number.isFinite(ms)) throw new DefinitionError(`${what} must be longer than zero, not ${JSON.stringify(duration)}.`)
-  return ms
+  return Math.max(1, Math.round(ms))
 }
 
 /**

@@ -151,6 +151,8 @@ export interface Signals {
   'subscription.pause': OfPart
   'subscription.resume': OfPart
   'subscription.rewind': OfPart & { readonly from: number; readonly to: number }
+  'subscription.changed': OfPart & { readonly position: number }
+  'subscription.late': OfPart & { readonly tenant: string; readonly keys: readonly string[]; readonly position: number }
   'subscription.audit': OfPart & OfRange & { readonly events: number; readonly durationMs: number }
   'subscription.hole': OfPart &
     OfRange & { readonly expected: number; readonly actual: number; readonly positions: readonly number[] | undefined }
@@ -282,6 +284,8 @@ export const signalNames = [
   'subscription.pause',
   'subscription.resume',
   'subscription.rewind',
+  'subscription.changed',
+  'subscription.late',
   'subscription.audit',
   'subscription.hole',
   'lease.lost',

@@ -11,6 +11,16 @@ test('every unit has its length, and units add up', () => {
     [{ days: 1 }, 86_400_000],
     [{ minutes: 1, seconds: 30, milliseconds: 5 }, 90_005],
     [{ seconds: 0.5 }, 500],
+    [{ hours: 1.1 }, 3_960_000],
+  ]
+  for (const [duration, ms] of lengths) assert.equal(toMs(duration, 'x'), ms)
+})
+
+test('a length is a whole number of milliseconds, the nearest one, and never zero', () => {
+  const lengths: readonly [Duration, number][] = [
+    [{ days: 1 / 7 }, 12_342_857],
+    [{ milliseconds: 1.5 }, 2],
+    [{ milliseconds: 0.1 }, 1],
   ]
   for (const [duration, ms] of lengths) assert.equal(toMs(duration, 'x'), ms)
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { actors, createApp, newId, timeOfId } from '../../src/index.ts'
+import { actors, createApp, newId, processManager, timeOfId } from '../../src/index.ts'
+import { testApp } from '../../src/testing/index.ts'
 import { Account, AccountOpened, deposit, openAccount } from '../domain/bank.ts'
 import { oddCommands, openFilled } from './odd-commands.ts'
 import { type Given, onEveryStore } from './on-every-store.ts'
@@ -123,6 +124,41 @@ onEveryStore('a context is there in every stage, and is not stored', async (give
     { request: 'r-1', tools: new Map() },
   ])
   assert.ok(!JSON.stringify(events).includes('r-1'))
+})
+
+/** A process that opens a second account for everybody who has opened one, as whoever `actors` says it is. */
+function twins(options: { readonly process?: (name: string) => { readonly staffNo: number; readonly branch: string } }) {
+  const open = actors(z.object({ staffNo: z.number(), branch: z.string() }), options).command(Account, 'OpenTwin', {
+    input: z.object({ accountId: z.string() }),
+    id: ({ accountId }) => accountId,
+    authorize: () => false, // a process is trusted
+    decide: ({ actor }) => AccountOpened({ owner: actor.branch }),
+  })
+  const process = processManager('twins', {
+    events: [AccountOpened],
+    commands: [open],
+    correlate: ({ subject }) => (subject.endsWith('-twin') ? undefined : subject),
+    initial: () => ({}),
+    evolve: {},
+    on: { AccountOpened: ({ event, send }) => send(open({ accountId: `${event.subject}-twin` })) },
+  })
+  return { commands: [openAccount, open], processes: [process] }
+}
+
+onEveryStore('with an actor of ones own, a process is who the actors say it is, and events tell so', async (given) => {
+  const parts = twins({ process: (name) => ({ staffNo: 0, branch: `process ${name}` }) })
+  const app = given.tend(testApp({ store: given.store, clock: given.clock, ...parts }))
+  await app.execute(open, { actor: ann })
+  await app.settle()
+  const [event] = await all(app.history(Account, 'a-twin'))
+  assert.deepEqual([event?.metadata.actor, event?.data], [{ staffNo: 0, branch: 'process twins' }, { owner: 'process twins' }])
+})
+
+test('a process that sends commands of an actor of ones own is refused when nobody says who it is', () => {
+  assert.throws(() => testApp(twins({})), {
+    code: 'ES_DEFINITION',
+    message: /twins.*OpenTwin/,
+  })
 })
 
 test('the helper opens an account at version 1 and pays in once per amount', async () => {

@@ -14,6 +14,7 @@ import { slotOf } from '../subscription/slots.ts'
 import type { ConsumerContext } from '../subscription/subscription.ts'
 import { type Act, actOn, isPossible } from './acts.ts'
 import { commandKey } from './command-queue.ts'
+import { everyRecord } from './every-record.ts'
 import { afterSent, hasWork, type Instance } from './instance.ts'
 import type { Known, KnownInstances } from './known-instances.ts'
 import { type TimerRecords, timerName } from './timer-records.ts'
@@ -99,7 +100,7 @@ export function makeActRequests(place: Place, { slots, stopping, commit }: Consu
       return requests.length === 0
     },
     async load() {
-      requests = await work.records({ kind: actKind, owner, slots, dueTo: Number.MAX_SAFE_INTEGER, limit: 1000 })
+      requests = await everyRecord(work, { kind: actKind, owner, slots, dueTo: Number.MAX_SAFE_INTEGER })
     },
     async carryOut() {
       for (const request of requests) {

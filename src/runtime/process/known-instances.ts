@@ -8,6 +8,7 @@ import type { RecordWrite, WorkRecord, WorkStore } from '../../core/work-store.t
 import type { Engine } from '../engine.ts'
 import { slotOf } from '../subscription/slots.ts'
 import type { ConsumerContext } from '../subscription/subscription.ts'
+import { everyRecord } from './every-record.ts'
 import { type Instance, noTimers, type TimerChanges } from './instance.ts'
 import { tellChange } from './process-signals.ts'
 import type { TimerRecords } from './timer-records.ts'
@@ -35,7 +36,7 @@ export interface KnownInstances {
   find(tenant: string, key: string): Known | undefined
   /** Reads it if need be. */
   read(tenant: string, key: string): Promise<Known>
-  /** It is committed like this now. */
+  /** It is committed like this now: observers are told what is new. */
   remember(one: Known): void
   /** What is to be written for an instance, and how it is known then. */
   written(before: Known, instance: Instance, dueAt: number | null, timers: TimerChanges): readonly [RecordWrite[], Known]
@@ -66,6 +67,13 @@ export function makeKnownInstances({ name, owner, work, timers, tell }: Place, {
   /** Those of them that go on by themselves, and when. */
   const pending = new Map<string, number>()
 
+  function know(one: Known): void {
+    const id = idOf(one.tenant, one.key)
+    known.set(id, one)
+    if (one.dueAt === null) pending.delete(id)
+    else pending.set(id, one.dueAt)
+  }
+
   const instances: KnownInstances = {
     find: (tenant, key) => known.get(idOf(tenant, key)),
     async read(tenant, key) {
@@ -73,17 +81,14 @@ export function makeKnownInstances({ name, owner, work, timers, tell }: Place, {
       if (there) return there
       const record = await work.record({ kind: instanceKind, owner, tenant, key })
       const found = record ? toKnown(record) : { tenant, key, instance: undefined, revision: 0, dueAt: null }
-      instances.remember(found)
+      know(found)
       return found
     },
     remember(one) {
-      const id = idOf(one.tenant, one.key)
-      const before = known.get(id)
+      const before = known.get(idOf(one.tenant, one.key))
       if (tell && before && one.instance)
         tellChange(tell, { process: name, tenant: one.tenant, instance: one.key }, before.instance, one.instance)
-      known.set(id, one)
-      if (one.dueAt === null) pending.delete(id)
-      else pending.set(id, one.dueAt)
+      know(one)
     },
     written({ tenant, key, revision }, instance, dueAt, changes) {
       const body = toJson(instance, `state of ${name} ${key}`)
@@ -106,16 +111,14 @@ export function makeKnownInstances({ name, owner, work, timers, tell }: Place, {
       return first
     },
     async load() {
+      instances.forget()
+      const question = { kind: instanceKind, owner, slots, dueTo: Number.MAX_SAFE_INTEGER }
+      for (const record of await everyRecord(work, question)) know(toKnown(record))
+    },
+    forget() {
       known.clear()
       pending.clear()
-      const question = { kind: instanceKind, owner, slots, dueTo: Number.MAX_SAFE_INTEGER, limit: 1000 }
-      for (let page = await work.records(question); page.length > 0; ) {
-        for (const record of page) instances.remember(toKnown(record))
-        const after = page.at(-1)
-        page = after && page.length === question.limit ? await work.records({ ...question, after }) : []
-      }
     },
-    forget: () => known.clear(),
     trim() {
       if (known.size > mostKnown) for (const id of known.keys()) if (!pending.has(id)) known.delete(id)
     },

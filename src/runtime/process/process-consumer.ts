@@ -35,13 +35,16 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
   const runQueues = makeCommandQueue(process, ports, instances, stopping)
   const acts = makeActRequests({ name: process.name, owner, work: store.work, clock, withdraw, instances, timers, runQueues }, context)
   const firing = makeTimerFiring(process, ports, timers, instances, commit, runQueues)
-  let mustResume = false
+  /** What is known of instances and timers may not be what is stored. */
+  let mustLoad = true
 
   async function resume(): Promise<void> {
-    mustResume = false
+    await acts.load()
+    if (!mustLoad) return // nobody else writes what is under this lease
     firing.forget()
     timers.forget()
-    await Promise.all([instances.load(), acts.load()])
+    await instances.load()
+    mustLoad = false
   }
 
   function onEvent({ event }: Delivery, before: Instance | undefined): Reacted | undefined {
@@ -64,7 +67,8 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
   }
 
   async function begin(deliveries: readonly Delivery[]): Promise<Batch> {
-    await Promise.all(deliveries.map(({ event, key }) => instances.read(event.tenant, key)))
+    const concerned = new Map(deliveries.map(({ event: { tenant }, key }) => [idOf(tenant, key), { tenant, key }]))
+    await Promise.all([...concerned.values()].map(({ tenant, key }) => instances.read(tenant, key)))
     const touched = new Map<string, { readonly known: Known; readonly instance: Instance; readonly timers: TimerChanges }>()
     let after: readonly Known[] = []
     return {
@@ -104,17 +108,17 @@ export function processConsumer(process: AnyProcessManager, owner: string, ports
     },
     begin,
     forget() {
-      mustResume = true
+      mustLoad = true
       instances.forget()
     },
     resume,
     get nextDueAt() {
-      if (mustResume || !acts.isEmpty) return clock.now()
+      if (mustLoad || !acts.isEmpty) return clock.now()
       const times = [timers.nextAt, instances.nextDueAt].filter((at) => at !== undefined)
       return times.length > 0 ? Math.min(...times) : undefined
     },
     async due(seen, isParked) {
-      if (mustResume) await resume()
+      if (mustLoad) await resume()
       // Before anything is sent: what was asked for may be that something is not.
       await acts.carryOut()
       await runQueues(instances.due(clock.now()))

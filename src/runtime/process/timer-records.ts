@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts'
 import { fromJson } from '../../core/json.ts'
 import type { RecordWrite, WorkRecord, WorkStore } from '../../core/work-store.ts'
 import { type Slots, slotOf } from '../subscription/slots.ts'
+import { everyRecord } from './every-record.ts'
 import type { KeptTimer, TimerChanges } from './instance.ts'
 
 /** The kind of records. */
@@ -54,16 +55,7 @@ export function makeTimerRecords(work: WorkStore, clock: Clock, owner: string, s
         ...cancel.map((name) => ({ ...record(name), dueAt: null, body: null })),
       ]
     },
-    async due(now) {
-      const found: WorkRecord[] = []
-      const question = { kind: timerKind, owner, slots, dueTo: now, limit: 1000 }
-      for (;;) {
-        const after = found.at(-1)
-        const page = await work.records({ ...question, ...(after && { after }) })
-        found.push(...page)
-        if (page.length < question.limit) return found
-      }
-    },
+    due: (now) => everyRecord(work, { kind: timerKind, owner, slots, dueTo: now }),
     async failed(tenant, instance, timers) {
       const found = await Promise.all(
         timers.map(({ name }) => work.record({ kind: timerKind, owner, tenant, key: timerKey(name, instance) })),

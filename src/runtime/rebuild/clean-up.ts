@@ -1,4 +1,6 @@
 /** Deletes what rebuilds have left behind: the rows of before, and those of one that was cancelled. */
+import type { EventStore } from '../../core/event-store.ts'
+import { type Gate, gate } from '../../core/gate.ts'
 import type { RecordWrite, WorkRecord } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
 import { controlKind } from '../subscription/control.ts'
@@ -6,10 +8,29 @@ import { parkedKind } from '../subscription/parked.ts'
 import { allRecords, deletion, foldedRecord, type Garbage, idOfJob, jobRecord, readJob, takeAway } from './rebuild-job.ts'
 
 /**
- * Safe to call at any time, from any process, and again after a crash: what is to be deleted stands in the job's record until it is.
+ * Safe to call at any time, from any process, and again after a crash: what is to be deleted stands in the job's record until it is. In
+ * one process the deletions of a view come one after the other: a second one would only wait for the rows that the first one deletes.
  */
 export async function cleanUp({ store }: Pick<Engine, 'store'>, view: string): Promise<void> {
-  const { work, views } = store
+  const leave = await gateOf(store, view).enter()
+  try {
+    await deleteGarbage(store, view)
+  } finally {
+    leave()
+  }
+}
+
+function gateOf(store: EventStore, view: string): Gate {
+  const ofStore = gates.get(store) ?? new Map<string, Gate>()
+  gates.set(store, ofStore)
+  const known = ofStore.get(view) ?? gate()
+  ofStore.set(view, known)
+  return known
+}
+
+const gates = new WeakMap<EventStore, Map<string, Gate>>()
+
+async function deleteGarbage({ work, views }: EventStore, view: string): Promise<void> {
   for (;;) {
     const job = await readJob(work, view)
     const { garbage } = job

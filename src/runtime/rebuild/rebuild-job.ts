@@ -60,11 +60,12 @@ const rebuildsOf = (view: string): string => `rebuild:${view}@`
 /** Whether parts or records belong to a rebuild. */
 export const isOfRebuild = (id: string): boolean => id.startsWith('rebuild:')
 
-const jobName = (view: string): RecordName => ({ kind: 'rebuild', owner: `projection:${view}`, tenant: '', key: '' })
+const jobKind = 'rebuild'
+const jobName = (view: string): RecordName => ({ kind: jobKind, owner: `projection:${view}`, tenant: '', key: '' })
 
 export async function readJob(work: WorkStore, view: string): Promise<Job> {
   const record = await work.record(jobName(view))
-  if (record) return { ...(fromJson(record.body) as Omit<Job, 'revision'>), revision: record.revision }
+  if (record) return toJob(record)
   const none = {
     status: 'never',
     generation: 0,
@@ -77,6 +78,13 @@ export async function readJob(work: WorkStore, view: string): Promise<Job> {
   } as const
   return { view, ...none, revision: 0 }
 }
+
+/** The jobs of all views that were ever rebuilt, by view: one question, however many views there are. */
+export async function readJobs(work: WorkStore): Promise<ReadonlyMap<string, Job>> {
+  return new Map((await allRecords(work, jobKind)).map(toJob).map((job) => [job.view, job]))
+}
+
+const toJob = ({ body, revision }: WorkRecord): Job => ({ ...(fromJson(body) as Omit<Job, 'revision'>), revision })
 
 /** The record of what becomes of a job; refused when it is another one by now. */
 export function jobRecord({ revision, ...job }: Job): RecordWrite {
@@ -130,12 +138,12 @@ export async function readFolded(work: WorkStore, id: string): Promise<FoldedEve
   return record && (fromJson(record.body) as FoldedEvents)
 }
 
-/** Every record of a kind that a subscription has. */
-export async function allRecords(work: WorkStore, kind: string, owner: string): Promise<readonly WorkRecord[]> {
+/** Every record of a kind; of one subscription, if it is named. */
+export async function allRecords(work: WorkStore, kind: string, owner?: string): Promise<readonly WorkRecord[]> {
   const found: WorkRecord[] = []
   for (;;) {
     const after = found.at(-1)
-    const page = await work.records({ kind, owner, limit: 1000, ...(after && { after }) })
+    const page = await work.records({ kind, limit: 1000, ...(owner !== undefined && { owner }), ...(after && { after }) })
     found.push(...page)
     if (page.length < 1000) return found
   }

@@ -74,8 +74,8 @@ function timesOf(what: string, { at, after, every }: ScheduleTimes, now: number)
   if (at !== undefined && !(at instanceof Date && Number.isFinite(at.getTime()))) {
     throw new ValidationError(what, [{ message: 'is not a valid Date', path: ['at'] }])
   }
-  const everyMs = every === undefined ? undefined : Math.ceil(toMs(every, `every of ${what}`)) // a store keeps whole milliseconds
-  const afterMs = after === undefined ? undefined : Math.ceil(toMs(after, `after of ${what}`))
+  const everyMs = every === undefined ? undefined : toMs(every, `every of ${what}`)
+  const afterMs = after === undefined ? undefined : toMs(after, `after of ${what}`)
   const atMs = at?.getTime() ?? afterMs ?? everyMs
   if (atMs === undefined) throw new DefinitionError(`${what}: say when, with at, after or every.`)
   return {

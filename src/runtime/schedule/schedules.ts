@@ -133,8 +133,8 @@ export function schedulesOf(engine: Engine, tenant: string, poke: () => void): S
     return changing(id, async (record) => {
       if (!record || record.status === 'done') return false
       const kept = scheduleOf(record)
-      // Somebody may have sent the command, or be about to: then either that comes first, or this.
-      const mayBeSent = kept.everyMs === undefined && (record.status === 'running' || kept.attempts > 0)
+      // Whoever has ever claimed it may have sent the command, or still be about to: then either that comes first, or this.
+      const mayBeSent = kept.everyMs === undefined && record.revision > 1
       if (mayBeSent && (await withdraw(tenant, runKey(kept), kept))) return false
       if (!(await write(record))) return tryAgain
       tell?.({ signal: 'schedule.cancel', tenant, schedule: id, command: kept.command })

@@ -50,6 +50,9 @@ interface Claim {
 export function makeAuditor({ store, clock, background, everyMs, workers, tell }: AuditorOptions): Auditor {
   const stopping = new AbortController()
   let turn: Promise<unknown> = Promise.resolve()
+  /** How many wait for an audit that they have asked for. */
+  let waiting = 0
+  let endRest = () => {}
   let cancel = () => {}
   wait()
 
@@ -114,10 +117,18 @@ export function makeAuditor({ store, clock, background, everyMs, workers, tell }
     let startedAt = performance.now()
     for await (const { events } of store.readAll({ ...range, query, backwards: true, pageSize })) {
       yield events.map(({ position }) => position)
-      if (resting > 0) await pause(resting * (performance.now() - startedAt), stopping.signal)
+      if (resting > 0) await rest(resting * (performance.now() - startedAt))
       if (stopping.signal.aborted) return
       startedAt = performance.now()
     }
+  }
+
+  /** Nobody is kept waiting by an audit that takes its time. */
+  async function rest(ms: number): Promise<void> {
+    if (waiting > 0 || stopping.signal.aborted) return
+    const over = new AbortController()
+    endRest = () => over.abort()
+    await pause(ms, over.signal)
   }
 
   /** Returns whether it was kept: not when somebody else has the part by now. */
@@ -159,9 +170,14 @@ export function makeAuditor({ store, clock, background, everyMs, workers, tell }
   }
 
   return {
-    audit: () => auditAll(0),
+    async audit() {
+      waiting++
+      endRest()
+      return auditAll(0).finally(() => waiting--)
+    },
     stop() {
       stopping.abort()
+      endRest()
       cancel()
     },
   }

@@ -4,6 +4,7 @@ import { RecordConflictError, UnsupportedError, ValidationError } from '../../co
 import { encodeEvent } from '../../core/event-codec.ts'
 import { fromJson } from '../../core/json.ts'
 import type { RecordedEvent } from '../../core/recorded-event.ts'
+import type { StoredEvent } from '../../core/stored-event.ts'
 import type { Engine } from '../engine.ts'
 import { isOfRebuild } from '../rebuild/rebuild-job.ts'
 import { asEdited, type Failure, type Parked, parkedKind, toParked, toRecord } from './parked.ts'
@@ -20,6 +21,8 @@ export interface DeadLetter {
   readonly tenant: string
   /** Events of this key wait behind it; the key of a handler is the stream. */
   readonly key: string
+  /** Of the event as it is stored, also if this build cannot read it. `undefined`: the log has no such event. */
+  readonly type: string | undefined
   /** With its data as somebody has corrected it. `undefined` when this build cannot read it. */
   readonly event: RecordedEvent | undefined
   readonly position: number
@@ -91,14 +94,15 @@ export function deadLettersOf(engine: Engine, tenant: string, poke: (subscriptio
     const { subscription, key, positions, failure, attempts, firstFailedAt, retries = 0 } = parked
     const [kind, handler] = subscription.split(':') as [SubscriptionKind, string]
     const position = positions[0] as number
-    const event = await eventAt(position, parked.edited)
+    const stored = await storedAt(position)
     return {
       id: toId(parked),
       kind,
       handler,
       tenant: parked.tenant,
       key,
-      event,
+      type: stored?.type,
+      event: stored && readable(stored, parked.edited),
       position,
       error: failure,
       attempts,
@@ -108,17 +112,17 @@ export function deadLettersOf(engine: Engine, tenant: string, poke: (subscriptio
     }
   }
 
-  async function eventAt(position: number, edited: unknown): Promise<RecordedEvent | undefined> {
-    for await (const { events } of store.readAll({ after: position - 1, to: position })) {
-      const [stored] = events
-      if (!stored) return undefined
-      try {
-        return asEdited(definitions.eventTypes, stored, edited)
-      } catch {
-        return undefined // which is why it is here: its error says what cannot be read
-      }
-    }
+  async function storedAt(position: number): Promise<StoredEvent | undefined> {
+    for await (const { events } of store.readAll({ after: position - 1, to: position })) return events[0]
     return undefined
+  }
+
+  function readable(stored: StoredEvent, edited: unknown): RecordedEvent | undefined {
+    try {
+      return asEdited(definitions.eventTypes, stored, edited)
+    } catch {
+      return undefined // which is why it is here: its error says what cannot be read
+    }
   }
 
   async function list({ handler, type, limit = 100, after }: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
@@ -132,7 +136,7 @@ export function deadLettersOf(engine: Engine, tenant: string, poke: (subscriptio
         // Those of a rebuild become the projection's own when the view is switched.
         if (isOfRebuild(record.owner) || (handler !== undefined && nameOf(record.owner) !== handler)) continue
         const letter = await toLetter(toParked(record))
-        if (type !== undefined && letter.event?.type !== type) continue
+        if (type !== undefined && letter.type !== type) continue
         found.push(letter)
         if (found.length === most) return found
       }
@@ -173,7 +177,8 @@ export function deadLettersOf(engine: Engine, tenant: string, poke: (subscriptio
           `${nameOf(known.subscription)} folds events as they are stored: only the letters of handlers can be edited.`,
         )
       }
-      const event = await eventAt(known.positions[0] as number, undefined)
+      const stored = await storedAt(known.positions[0] as number)
+      const event = stored && readable(stored, undefined)
       const type = event && definitions.eventTypes.get(event.type)
       if (!type) throw new UnsupportedError('This build cannot read the event, so its data cannot be checked: deploy one that can.')
       const made = type(data as never) // checks it

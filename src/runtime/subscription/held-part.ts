@@ -32,8 +32,6 @@ export interface HeldPart {
   readonly lease: Lease
   /** Nobody while it is paused. */
   readonly worker: PartWorker | undefined
-  /** How much was handled since it was taken. */
-  readonly handled: number
   /** Whether it is about to become something else than it is. */
   readonly isChanging: boolean
   /** Does what is wanted now. Resolves when that has taken effect. @throws StoreUnavailableError it is tried again by the next call. */
@@ -46,7 +44,6 @@ export function holdPart(context: HeldPartContext, subscription: Subscription, l
   const { work, clock, start, changed, lost } = context
   const first = context.control(subscription.id)
   let worker: PartWorker | undefined
-  let handledBefore = 0
   let { resumes } = first
   /** The last rewind that it has made, as far as is known here. */
   let rewound = 0
@@ -84,7 +81,6 @@ export function holdPart(context: HeldPartContext, subscription: Subscription, l
 
   async function endWorker(): Promise<void> {
     await worker?.stop()
-    handledBefore += worker?.handled ?? 0
     worker = undefined
   }
 
@@ -103,9 +99,6 @@ export function holdPart(context: HeldPartContext, subscription: Subscription, l
     lease,
     get worker() {
       return worker
-    },
-    get handled() {
-      return handledBefore + (worker?.handled ?? 0)
     },
     get isChanging() {
       return changes > 0

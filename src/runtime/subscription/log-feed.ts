@@ -101,7 +101,11 @@ export function makeLogFeed(store: EventStore, memory: Pick<MemoryPressure, 'lev
 
   async function next(types: ReadonlySet<string>, older: PageReader, after: number, signal: AbortSignal): Promise<LogPage | undefined> {
     while (!signal.aborted) {
-      if (after >= start && after < end) return fromKept(after, types)
+      if (after >= start && after < end) {
+        if (!older.isOpen) return fromKept(after, types)
+        await older.close() // what it has read in advance is not needed: whoever has come this far follows
+        continue
+      }
       const page = after < head ? await older.next(after, head) : undefined
       if (page) return page
       if (after >= head && !signal.aborted) await waiters.change(signal)

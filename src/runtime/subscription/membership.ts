@@ -9,6 +9,7 @@
  * as what is being handled; the signs of life go on meanwhile.
  */
 import type { Clock } from '../../core/clock.ts'
+import { fromJson } from '../../core/json.ts'
 import type { Lease, SubscriptionPart, WorkOwner, WorkStore } from '../../core/work-store.ts'
 import { ableWorkers, type Folds } from './able-workers.ts'
 import { handedOn, type KeptProofs, proofsAt } from './proof.ts'
@@ -50,7 +51,7 @@ export interface Membership {
   takeUp(subscription: string): Promise<void>
   /** Settles when no look is under way, and nothing is done any more for what it has given up. */
   settled(): Promise<void>
-  /** A part was lost, or has failed: it is not held any more. */
+  /** A part is not held any more. */
   lost(lease: Lease): void
   /** Lets go of everything. */
   leave(): Promise<void>
@@ -163,6 +164,7 @@ export function makeMembership(options: MembershipOptions): Membership {
       .then(() => (left ? undefined : lookOnce()))
       .catch(failed)
       .then(() => {
+        cancel() // of a look that was under way when this one was asked for
         if (!left) cancel = clock.after(Math.ceil(leaseMs / 3), () => void look(), true) // a process that follows the log is not at its end
       })
     return looking
@@ -181,7 +183,7 @@ export function makeMembership(options: MembershipOptions): Membership {
       await looking
     },
     lost(lease) {
-      held.delete(nameOf(lease))
+      if (held.get(nameOf(lease))?.epoch === lease.epoch) held.delete(nameOf(lease))
     },
     async leave() {
       left = true
@@ -189,7 +191,7 @@ export function makeMembership(options: MembershipOptions): Membership {
       await looking
       for (const lease of [...held.values()]) giveUp(lease, 'leaving')
       await Promise.all(leaving.values())
-      await work.leave(owner)
+      await work.leave(owner).catch(failed) // without a sign of life, its parts are free after a lease all the same
     },
   }
 }
@@ -204,14 +206,14 @@ function redivided(
   start: number,
 ): readonly Pick<SubscriptionPart, 'part' | 'position' | 'state'>[] {
   const positions = Array.from({ length: slotCount }, () => start)
-  const proofs = parts.map(({ part, position, state }) => ({ slot: slotsOf(part).from, ofPart: proofsAt(JSON.parse(state), position) }))
-  const states = parts.map(({ state }) => JSON.parse(state) as PartState)
+  const states = parts.map(({ state }) => fromJson(state) as PartState)
+  const proofs = parts.map(({ part, position }, i) => ({ slot: slotsOf(part).from, ofPart: proofsAt(states[i] as PartState, position) }))
   const began = parts.length > 0 ? Math.max(...states.map((state) => state.start ?? 0)) : start
   const rewound = Math.min(...states.map((state) => state.rewound ?? 0), Number.MAX_SAFE_INTEGER)
   const known: PartState = { ...(began > 0 ? { start: began } : {}), ...(parts.length > 0 && rewound > 0 ? { rewound } : {}) }
-  for (const { part, position, state } of parts) {
+  for (const [i, { part, position }] of parts.entries()) {
     const { from, to } = slotsOf(part)
-    const { ahead = {} } = JSON.parse(state) as PartState
+    const { ahead = {} } = states[i] as PartState
     for (let slot = from; slot <= to; slot++) positions[slot] = Math.max(position, ahead[slot] ?? 0)
   }
   return partNames(partitions).map((part) => {
@@ -239,6 +241,4 @@ const leaseOf = ({ subscription, part, epoch }: Lease): Lease => ({ subscription
 
 const nameOf = ({ subscription, part }: Lease): string => `${subscription} ${part}`
 
-const samePart = (left: Lease, right: Lease): boolean => left.subscription === right.subscription && left.part === right.part
-
-const sameLease = (left: Lease, right: Lease): boolean => samePart(left, right) && left.epoch === right.epoch
+const sameLease = (left: Lease, right: Lease): boolean => nameOf(left) === nameOf(right) && left.epoch === right.epoch

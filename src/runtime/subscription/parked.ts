@@ -79,6 +79,18 @@ export function toFailure(error: unknown): Failure {
   return {
     message: error.message,
     ...(typeof code === 'string' ? { code } : {}),
-    ...(error.stack ? { stack: error.stack.slice(0, 4000) } : {}),
+    stack: stackOf(error).slice(0, longestStack),
   }
 }
+
+/** With those of its causes: an error that is told of another one has come from where that was thrown. */
+function stackOf(error: Error): string {
+  const stacks: string[] = []
+  for (let one: unknown = error; one instanceof Error && stacks.length < mostCauses; one = one.cause) stacks.push(one.stack ?? String(one))
+  return stacks.join('\n[cause]: ')
+}
+
+const longestStack = 4000
+
+/** A cause may be its own cause. */
+const mostCauses = 5

@@ -33,7 +33,7 @@ export interface Parking {
   /** Reads everything again. */
   load(): Promise<void>
   /** One more attempt at the first one has failed. @throws Exhausted when it is to stop. */
-  afterFailure(known: Parked, failure: unknown, verdict: ToBeParked): Parked
+  afterFailure(known: Parked, delivery: Delivery, failure: unknown, verdict: ToBeParked): Parked
   /** Tries again later, which is no failure. */
   postpone(known: Parked, until: number): void
   /** An event takes its place among those of another key, in the order of the log. */
@@ -76,12 +76,14 @@ export function makeParking(
     revision: 0,
   })
 
-  function afterFailure(known: Parked, failure: unknown, verdict: ToBeParked): Parked {
+  function afterFailure(known: Parked, { event }: Delivery, failure: unknown, verdict: ToBeParked): Parked {
     const attempts = known.attempts + 1
     const isExhausted = attempts >= persistence.attempts
     const isDead = verdict === 'dead-letter' || isExhausted
     if (verdict === 'stop' || (verdict !== 'dead-letter' && isExhausted && persistence.whenExhausted === 'stop')) {
-      throw new Exhausted(`${subscription.name} gave up after ${attempts} attempts: ${toFailure(failure).message}`, { cause: failure })
+      const at = `${event.type} at position ${event.position}, in stream ${event.stream}`
+      const message = `${subscription.name} gave up after ${attempts} attempts: ${toFailure(failure).message} (${at})`
+      throw new Exhausted(message, { cause: failure })
     }
     const pauseMs = typeof verdict === 'object' ? verdict.pauseMs : persistence.pauseMs(attempts + 1)
     return {
@@ -129,7 +131,7 @@ export function makeParking(
     return {
       blocks: (name) => wishes.size + parked.size > 0 && (wishes.has(idOf(name)) || parked.has(idOf(name))),
       failed(delivery, failure, verdict) {
-        add(delivery, afterFailure(nothing(keyOf(delivery)), failure, verdict))
+        add(delivery, afterFailure(nothing(keyOf(delivery)), delivery, failure, verdict))
       },
       wait(delivery, until) {
         add(delivery, until === undefined ? undefined : { ...nothing(keyOf(delivery)), dueAt: until })

@@ -1,3 +1,15 @@
+/**
+ * Works on one part of a subscription: takes the next events, has them handled, and commits what came of it with the step.
+ *
+ * Invariants:
+ * - Nothing is committed but under the lease, and each commit names the position up to which everything is done or parked. So after a
+ *   crash, or a takeover, exactly what is behind that position is handled again.
+ * - Only this loop writes the position, one commit after the other: it never goes back, except to where a consumer that keeps something
+ *   outside of the store has lost it. (A rewind is made while no loop runs.)
+ * - An event whose handling failed is parked in the commit that passes it by, and so is every later one of its key.
+ *
+ * One loop and one position: whoever takes, handles, retries and commits has to know where the others are, so the file is long.
+ */
 import { CheckpointAheadError, DacapoError, LeaseLostError, RecordConflictError, StoreUnavailableError } from '../../core/errors.ts'
 import { fromJson } from '../../core/json.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
@@ -9,6 +21,7 @@ import type { PartState } from './membership.ts'
 import { type Parked, parkedKind, toParked, toRecord } from './parked.ts'
 import { type Change, Exhausted, makeParking, type Parkings, withoutFirst } from './parking.ts'
 import { makePlace } from './place.ts'
+import { choiceOf } from './proof.ts'
 import { isIn, slotOf, slotsOf } from './slots.ts'
 import type { Batch, Delivery, Failed, Gathered, Subscription, Verdict } from './subscription.ts'
 import { makeTold } from './told.ts'
@@ -38,6 +51,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   const place = makePlace(subscription, context.isProving)
   let handled = 0
   let unwrittenSince: number | undefined
+  let hasResumed = false
   let isPoked = false
   let dueInVain = 0
   /** How many deliveries go together: fewer while one of them makes the commit of all impossible. */
@@ -94,21 +108,32 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   async function resume(): Promise<void> {
     const part = (await store.work.parts(lease.subscription)).find((one) => one.part === lease.part && one.epoch === lease.epoch)
     if (!part) throw new LeaseLostError(lease.subscription, lease.part)
-    place.resume(part.position, fromJson(part.state) as PartState)
+    const state = fromJson(part.state) as PartState
+    place.resume(part.position, state)
+    if (hasChanged(state)) context.changed(worker)
     const head = await store.head()
     if (place.furthest > head) throw new CheckpointAheadError(name, place.furthest, head)
     unwrittenSince = undefined
     const kept = await consumer.kept?.()
-    if (kept !== undefined && kept < place.position) await goBack(kept)
+    const { start = 0 } = state
+    if (kept !== undefined && Math.max(kept, start) < place.position) await goBack(Math.max(kept, start), start)
     await lookAgain()
     become('working')
   }
 
+  /** Whether somebody else has worked on it who followed other types of events; what has proven nothing does not know. */
+  function hasChanged({ proof }: PartState): boolean {
+    const isFirst = !hasResumed
+    hasResumed = true
+    return isFirst && context.isProving && proof !== undefined && proof.types !== choiceOf(subscription.types)
+  }
+
   /** Begins again where everything is still there that was done. */
-  async function goBack(to: number): Promise<void> {
-    await commit({ steps: [{ ...lease, position: to, state: '{}' }] })
+  async function goBack(to: number, start: number): Promise<void> {
+    const state: PartState = start > 0 ? { start } : {}
+    await commit({ steps: [{ ...lease, position: to, state: JSON.stringify(state) }] })
     tell?.({ signal: 'read-model.behind', projection: name, part, position: place.position, checkpoint: to })
-    place.resume(to, {})
+    place.resume(to, state)
   }
 
   async function lookAgain(): Promise<void> {
@@ -213,7 +238,9 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       const isEnough = stopping.signal.aborted || clock.now() - startedAt >= checkpointEveryMs || batch.isFull?.(delivery)
       if (count > 0 && isFirst && isEnough) break
       try {
-        const until = parkings.blocks(keyOf(delivery)) ? null : batch.busyUntil?.(delivery)
+        // What cannot be read is in no batch.
+        const isBusyUntil = delivery.unreadable ? undefined : batch.busyUntil?.(delivery)
+        const until = parkings.blocks(keyOf(delivery)) ? null : isBusyUntil
         if (until !== undefined) parkings.wait(delivery, until ?? undefined)
         else {
           const handling = failureOf(batch, delivery)
@@ -376,7 +403,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       told.failed(delivery, failure.error)
       const verdict = verdictOn(delivery, failure.error)
       const isSkipped = verdict === 'skip'
-      await step(place.position, {}, [{ known, next: isSkipped ? next : parking.afterFailure(known, failure.error, verdict) }])
+      await step(place.position, {}, [{ known, next: isSkipped ? next : parking.afterFailure(known, delivery, failure.error, verdict) }])
       if (isSkipped) tellSkipped([{ delivery, failure: failure.error }])
       return isSkipped
     }
@@ -401,6 +428,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     }
     await step(place.position, {}, changes)
     context.handedOn(subscription)
+    const late = keys.filter((key) => key !== known.key)
+    if (late.length > 0) context.late(worker, { tenant, keys: late, position: at })
   }
 
   async function storedAt(at: number): Promise<StoredEvent | undefined> {
@@ -485,6 +514,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
       stopping.abort()
       wake()
       await running
+      if (status === 'failed') become('stopped') // whoever waits for it waits for what comes after it
     },
   }
   const running = run().finally(log.close)

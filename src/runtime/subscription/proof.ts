@@ -124,8 +124,11 @@ export interface Prover {
   compared(proof: Proof): void
 }
 
+/** Tells one choice of event types from another. */
+export const choiceOf = (types: ReadonlySet<string>): string => hash53([...types].sort().join('\n'))
+
 export function makeProver(followed: ReadonlySet<string>): Prover {
-  const types = hash53([...followed].sort().join('\n'))
+  const types = choiceOf(followed)
   let running = nothingProven(types, 0)
   let earlier: readonly Proof[] = []
   /** Behind the running proof. */

@@ -13,6 +13,8 @@ export interface PageReader {
    * @param head  up to where there is something to be read in advance.
    */
   next(after: number, head: number): Promise<LogPage | undefined>
+  /** Whether there may be something that was read in advance. */
+  readonly isOpen: boolean
   /** Ends what is being read. */
   close(): Promise<void>
 }
@@ -45,6 +47,9 @@ export function readPages(open: (after: number) => AsyncIterable<LogPage>): Page
       ahead?.catch(() => {}) // whoever asks for it is told
       reading = { pages: current.pages, at: page.position, ahead }
       return page
+    },
+    get isOpen() {
+      return reading !== undefined
     },
     close,
   }

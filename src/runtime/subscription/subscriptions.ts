@@ -4,6 +4,7 @@ import { type Engine, report } from '../engine.ts'
 import { actKind } from '../process/act-requests.ts'
 import { rebuildSubscriptions } from '../rebuild/rebuild-consumer.ts'
 import { foldsOf, madeBy, tendViews } from '../rebuild/tend-views.ts'
+import { settlesWithin } from '../timeout.ts'
 import { makeAuditor } from './auditor.ts'
 import { changeOrPause } from './await-handled.ts'
 import { type Control, loadControls, noControl } from './control.ts'
@@ -19,10 +20,15 @@ import { startPartWorker } from './part-worker.ts'
 import { progressOf } from './progress.ts'
 import { makeRate } from './rate.ts'
 import { rewindFree } from './rewinding.ts'
-import { partOf, tellEnd, tellParked, tellSkip } from './signals.ts'
+import { partOf, tellChanged, tellEnd, tellLate, tellParked, tellSkip } from './signals.ts'
 import { isIn, slotsOf } from './slots.ts'
 import type { Subscription } from './subscription.ts'
 import type { PartWorker, WorkerContext } from './worker.ts'
+
+export interface Pace {
+  readonly handled: number
+  readonly rate: number
+}
 
 /** The engine, while it runs. */
 export interface Subscriptions {
@@ -33,10 +39,10 @@ export interface Subscriptions {
   /** Settles when everything that this process works on has come to the end of the log, and nothing is due. */
   settle(): Promise<void>
   readonly workers: readonly PartWorker[]
-  /** What this process holds, whether somebody works on it or not. */
-  readonly held: readonly HeldPart[]
-  /** How many events a second this process has handled for a subscription lately. */
-  rateOf(subscription: string): number
+  /** Who works on a part in this process, as long as it has the lease. */
+  workerOf(lease: Lease): PartWorker | undefined
+  /** What this process has handled for a subscription since it was started, and how many events a second lately. */
+  paceOf(subscription: string): Pace
   /** Looks at what is wanted of a subscription. Resolves when that has taken effect in this process. */
   control(subscription: string): Promise<void>
   /** Compares what the parts of this process have looked at with the log. */
@@ -52,12 +58,17 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   const progress = progressOf(engine)
   const owner = engine.ids.next()
   const followers = subscriptionsOf(engine, calls)
-  const subscriptions = [...followers, ...rebuildSubscriptions(engine, followers, { ended, look: () => membership.look() })]
+  const subscriptions = [
+    ...followers,
+    ...rebuildSubscriptions(engine, followers, { ended: (lease) => ended(lease, false), look: () => membership.look() }),
+  ]
   const held = new Map<string, HeldPart>()
   const controls = new Map<string, Control>()
-  const rates = new Map(subscriptions.map(({ id }) => [id, makeRate(clock.now())]))
+  const tallies = new Map(subscriptions.map(({ id }) => [id, { handled: 0, rate: makeRate(clock.now()) }]))
   const counted = new WeakMap<PartWorker, number>()
   let parts: readonly SubscriptionPart[] = []
+  // What is appended once this process has started is new to whoever begins now, even if the first look should fail.
+  const now = await store.head()
   await defineAsyncViews(engine)
   const tender = tendViews(engine, owner, (subscription) => membership.takeUp(subscription))
   tender.tellChanged(await madeBy(engine))
@@ -76,21 +87,19 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     tracing: engine.tracing,
     moved(worker) {
       const { subscription, part } = worker.lease
-      if (worker.status === 'lost') {
-        membership.lost(worker.lease)
-        tellEnd(tell, worker, true)
-      }
+      if (worker.status === 'lost') ended(worker.lease, true)
       if (worker.status === 'failed') {
         tell?.({ signal: 'subscription.failed', ...partOf(worker), error: worker.error })
         follow(held.get(nameOf(worker.lease)))
       }
-      rates.get(subscription)?.add(worker.handled - (counted.get(worker) ?? 0), clock.now())
-      counted.set(worker, worker.handled)
+      count(worker)
       if (worker.status === 'lost' || worker.status === 'stopped') progress.forget(subscription, part)
       else progress.set(subscription, part, worker)
     },
     parked: (worker, parked, before) => tellParked(tell, partOf(worker), parked, before),
     skipped: (worker, delivery, failure) => tellSkip(tell, partOf(worker), delivery, failure),
+    changed: (worker) => tellChanged(tell, worker),
+    late: (worker, late) => tellLate(tell, worker, late),
     handedOn: (subscription) => pokeAll((worker) => worker.subscription === subscription),
     failed: (worker, error) => report(`${worker.subscription.name} failed`, error),
     inside: (worker, work) => inside(engine, worker, work),
@@ -104,10 +113,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       if ('from' in change) tellRewind(part.subscription, part.lease, change.from, change.to)
       else tell?.({ signal: `subscription.${change.to}`, ...partOf(part) })
     },
-    lost(part) {
-      membership.lost(part.lease)
-      tellEnd(tell, part, true)
-    },
+    lost: ({ lease }) => ended(lease, true),
   }
   const membership = makeMembership({
     work: store.work,
@@ -117,7 +123,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     subscriptions,
     madeBy: () => madeBy(engine),
     leaseMs: settings.leaseMs,
-    startAt: ({ startFrom }) => positionBefore(store, startFrom),
+    startAt: async ({ startFrom }) => (startFrom === 'now' ? now : positionBefore(store, startFrom)),
     prepare: readControls,
     beforeDividing: ({ id }, free) =>
       rewindFree(engine, free, controlOf(id), (lease, from, to) =>
@@ -138,7 +144,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       const part = held.get(nameOf(lease))
       held.delete(nameOf(lease))
       await part?.stop()
-      if (part && part.worker?.status !== 'lost') tellEnd(tell, part, isLost)
+      if (part) tellEnd(tell, part, isLost || part.worker?.status === 'lost')
     },
     failed: (error) => report('looking after subscriptions failed; it is tried again', error),
     looked(found, living, folds) {
@@ -154,7 +160,8 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     clock,
     background: engine.background,
     everyMs: settings.auditEveryMs,
-    workers,
+    // What a rebuild has looked at is compared when the parts go on from there: its proof is handed on to them.
+    workers: () => workers().filter(({ subscription }) => subscription.kind !== 'rebuild'),
     tell,
   })
   await membership.look()
@@ -163,10 +170,14 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     get workers() {
       return workers()
     },
-    get held() {
-      return [...held.values()]
+    workerOf(lease) {
+      const part = held.get(nameOf(lease))
+      return part?.lease.epoch === lease.epoch ? part.worker : undefined
     },
-    rateOf: (subscription) => rates.get(subscription)?.perSecond(clock.now()) ?? 0,
+    paceOf(subscription) {
+      const { handled = 0, rate } = tallies.get(subscription) ?? {}
+      return { handled, rate: rate?.perSecond(clock.now()) ?? 0 }
+    },
     async control(id) {
       await readControls()
       await Promise.all([...held.values()].filter(({ subscription }) => subscription.id === id).map((part) => part.follow()))
@@ -190,26 +201,30 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     },
     async stop(timeoutMs) {
       auditor.stop()
-      const left = membership.leave()
-      let timer: ReturnType<typeof setTimeout> | undefined
-      const late = new Promise<'late'>((resolve) => {
-        timer = setTimeout(() => resolve('late'), timeoutMs)
-      })
-      const outcome = await Promise.race([left, late])
-      clearTimeout(timer)
-      if (outcome === 'late') report('stopping', new Error(`A handler has not ended within ${timeoutMs} ms; its part is left to others.`))
+      const isInTime = await settlesWithin(membership.leave(), timeoutMs)
+      if (!isInTime) report('stopping', new Error(`A handler has not ended within ${timeoutMs} ms; its part is left to others.`))
       feed.close()
     },
   }
 
-  /** A part is there no longer: what it was made for is done. */
-  function ended(lease: Lease): void {
+  /** This process has a part no longer: somebody else has it, or what it was made for is done. Told once, here or when it is given up. */
+  function ended(lease: Lease, isLost: boolean): void {
     const part = held.get(nameOf(lease))
     if (part?.lease.epoch !== lease.epoch) return
     membership.lost(lease)
     held.delete(nameOf(lease))
     void part.stop()
-    tellEnd(tell, part, false)
+    tellEnd(tell, part, isLost)
+  }
+
+  /** A part may get another worker, and another process, and come back. */
+  function count(worker: PartWorker): void {
+    const tally = tallies.get(worker.subscription.id)
+    const more = worker.handled - (counted.get(worker) ?? 0)
+    counted.set(worker, worker.handled)
+    if (!tally || more === 0) return
+    tally.handled += more
+    tally.rate.add(more, clock.now())
   }
 
   function pokeAll(concerned: (worker: PartWorker) => boolean): void {

@@ -2,6 +2,7 @@
 import type { Clock } from '../../core/clock.ts'
 import type { EventTypes } from '../../core/event-codec.ts'
 import type { EventStore } from '../../core/event-store.ts'
+import type { Signals } from '../../core/observer.ts'
 import type { Lease } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
 import type { LogFeed } from './log-feed.ts'
@@ -27,6 +28,10 @@ export interface WorkerContext {
   readonly parked: (worker: PartWorker, parked: Parked, before: Parked) => void
   /** Told when an event that has failed was passed by. */
   readonly skipped: (worker: PartWorker, delivery: Delivery, failure: unknown) => void
+  /** Told when it follows other types of events than whoever has worked on the part before. */
+  readonly changed: (worker: PartWorker) => void
+  /** Told when an event comes to keys behind later ones, because its keys could not be told when it was its turn. */
+  readonly late: (worker: PartWorker, event: Late) => void
   /** Told when something is parked that may belong to another part of the same subscription. */
   readonly handedOn: (subscription: Subscription) => void
   readonly failed: (worker: PartWorker, error: unknown) => void
@@ -35,6 +40,9 @@ export interface WorkerContext {
   readonly tell: Engine['tell']
   readonly tracing: Engine['tracing']
 }
+
+/** An event that comes late. */
+export type Late = Pick<Signals['subscription.late'], 'tenant' | 'keys' | 'position'>
 
 /** `waiting`: everything that was there is done. */
 export type WorkerStatus = 'working' | 'waiting' | 'restarting' | 'failed' | 'lost' | 'stopped'

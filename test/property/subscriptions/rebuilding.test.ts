@@ -4,6 +4,7 @@ import { beforeEach, test } from 'node:test'
 import fc from 'fast-check'
 import type { EventStore } from '../../../src/core/event-store.ts'
 import type { TestClock } from '../../../src/testing/index.ts'
+import { turns } from '../../runtime/in-front-of.ts'
 import { storesByName } from '../../runtime/on-every-store.ts'
 import { check } from '../check.ts'
 import { type Flaw, firstViolation, underAnyLease } from '../flaws.ts'
@@ -52,6 +53,19 @@ const flaws: readonly (readonly [sentence: string, flaw: Flaw])[] = [
           await new Promise((resolve) => setImmediate(resolve))
           const more = await store.views.list(tenant, definition, question)
           return [...rows, ...more.filter(({ key }) => !rows.some((row) => row.key === key))]
+        },
+      },
+    }),
+  ],
+  [
+    'tells rows, and how far the parts are at a later moment',
+    (store: EventStore) => ({
+      work: {
+        ...store.work,
+        async scan(question) {
+          const { rows } = await store.work.scan(question)
+          await turns(5)
+          return { rows, parts: await store.work.parts(question.subscription) }
         },
       },
     }),

@@ -1,24 +1,11 @@
 /** Commands on a schedule: each is executed once for each of its times, whoever is there, and whatever happens in between. */
 import assert from 'node:assert/strict'
-import { StoreUnavailableError } from '../../../src/core/errors.ts'
 import { testApp } from '../../../src/testing/index.ts'
 import { moment, turns } from '../in-front-of.ts'
 import { type Given, onEveryStore } from '../on-every-store.ts'
-import { workInFrontOf } from '../subscriptions/follow.ts'
-import { belfry, openBelfry, pass, robot, rungAt } from './bells.ts'
+import { belfry, freezing, openBelfry, pass, robot, rungAt } from './bells.ts'
 
 const seconds = (count: number) => ({ seconds: count })
-/** Middleware in which every command stands still, as in a frozen process, until it is thawed. */
-function gated() {
-  const [reached, thawed] = [moment(), moment()]
-  const gate = async (_: unknown, next: () => Promise<unknown>) => {
-    reached.resolve()
-    await thawed.promise
-    return next()
-  }
-  return { gate, reached: reached.promise, thaw: () => thawed.resolve() }
-}
-
 const inSeconds = ({ clock }: Given, count: number) => new Date(clock.now() + count * 1000)
 
 onEveryStore('a command is executed at its time, once, also when it was scheduled before anybody was started', async (given) => {
@@ -265,64 +252,15 @@ onEveryStore('an app that works on nothing else looks for what others have sched
   }
 })
 
-onEveryStore('who was frozen while executing is replaced after a lease, and wakes up in vain', async (given) => {
+onEveryStore('a lease and a rhythm that are no whole number of milliseconds are rounded, and kept', async (given) => {
   const parts = belfry()
   const start = given.clock.now()
-  const { gate, reached, thaw } = gated()
-  const frozen = openBelfry(given, parts, { middleware: [gate] })
-  await frozen.start()
-  await frozen.schedule(parts.ring({ bell: 'a' }), { every: seconds(30), actor: robot, id: 'a' })
-  await given.clock.advance(seconds(30))
-  await reached
-  const heir = openBelfry(given, parts)
-  await pass(given.clock, [heir], 9)
-  assert.deepEqual(await rungAt(given.store, start), {})
-  await pass(given.clock, [heir], 2)
-  assert.deepEqual(await rungAt(given.store, start), { a: [30] })
-  await pass(given.clock, [heir], 20)
-  thaw()
-  for (const app of [frozen, heir]) await app.settle()
-  assert.deepEqual(await rungAt(given.store, start), { a: [30, 60] })
-  assert.deepEqual([(await heir.schedules.get('a'))?.runs, (await heir.schedules.get('a'))?.dueAt], [2, new Date(start + 90_000)])
-})
-
-for (const when of ['before', 'after'] as const) {
-  onEveryStore(`a run whose outcome is lost ${when} it was written is answered, not executed again`, async (given) => {
-    const parts = belfry()
-    const start = given.clock.now()
-    let lost = 0
-    const store = workInFrontOf(given.store, {
-      async commit(works) {
-        const isOutcome = works.some(({ records }) => records?.some(({ kind, body }) => kind === 'schedule' && body?.includes('"outcome"')))
-        if (!isOutcome || lost++ > 0) return given.store.work.commit(works)
-        if (when === 'after') await given.store.work.commit(works)
-        throw new StoreUnavailableError('test', 'the answer is lost')
-      },
-    })
-    const app = openBelfry({ ...given, store }, parts)
-    await app.start()
-    await app.schedule(parts.ring({ bell: 'a' }), { after: seconds(1), actor: robot, id: 'a' })
-    await pass(given.clock, [app], 15)
-    assert.deepEqual(await rungAt(given.store, start), { a: [1] })
-    assert.equal((await app.schedules.get('a'))?.status, 'done')
-  })
-}
-
-onEveryStore('what is cancelled while a dead process was about to execute it is not executed any more', async (given) => {
-  const parts = belfry()
-  const start = given.clock.now()
-  const { gate, reached, thaw } = gated()
-  const frozen = openBelfry(given, parts, { middleware: [gate] })
-  await frozen.start()
-  await frozen.schedule(parts.ring({ bell: 'a' }), { after: seconds(1), actor: robot, id: 'a' })
-  await given.clock.advance(seconds(1))
-  await reached
-  const desk = openBelfry(given, parts)
-  assert.equal(await desk.schedules.cancel('a'), true)
-  thaw()
-  await frozen.settle()
-  await pass(given.clock, [frozen, desk], 20)
-  assert.deepEqual([await rungAt(given.store, start), await desk.schedules.list()], [{}, []])
+  const app = openBelfry(given, parts, { defaults: { subscriptions: { lease: { minutes: 1 / 7 } } } })
+  await app.start()
+  await app.schedule(parts.ring({ bell: 'a' }), { every: { days: 1 / 7 }, actor: robot, id: 'a' })
+  await given.clock.advance({ days: 1 / 7 })
+  await app.settle()
+  assert.deepEqual(await rungAt(given.store, start), { a: [12_342.857] })
 })
 
 onEveryStore('a slow command does not keep others from their time', async (given) => {
@@ -363,7 +301,7 @@ onEveryStore('what is done is forgotten after the time for which outcomes are ke
 onEveryStore('an app that stops waits for what runs, and begins nothing more', async (given) => {
   const parts = belfry()
   const start = given.clock.now()
-  const { gate, reached, thaw } = gated()
+  const { gate, reached, thaw } = freezing()
   const app = openBelfry(given, parts, { middleware: [gate] })
   await app.start()
   for (const id of ['a', 'b']) await app.schedule(parts.ring({ bell: id }), { after: seconds(id === 'a' ? 1 : 2), actor: robot, id })

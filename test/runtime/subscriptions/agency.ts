@@ -30,13 +30,17 @@ export const ask = command(Trip, 'Ask', {
 })
 export const note = command(Trip, 'Note', { input: one, id, decide: ({ input }) => Noted(input) })
 
-/** Bookings, some of which are refused, and a process that books whatever is wanted, and takes it back when one is refused. */
+/** Bookings, some of which are refused or fail, and a process that books whatever is wanted, and takes it back when one is refused. */
 export function agency() {
   const refused = new Set<string>()
+  const failing = new Set<string>()
   const book = command(Trip, 'Book', {
     input: one,
     id,
-    decide: ({ input }) => (refused.has(`book ${input.what}`) ? reject('SoldOut') : Booked(input)),
+    decide: ({ input }) => {
+      if (failing.has(`book ${input.what}`)) throw new Error('the desk is closed')
+      return refused.has(`book ${input.what}`) ? reject('SoldOut') : Booked(input)
+    },
   })
   const cancel = command(Trip, 'Cancel', {
     input: one,
@@ -79,7 +83,7 @@ export function agency() {
       patience: ({ state }) => void fired.push(`${state.trip} ${state.notes + state.booked}`) as undefined,
     },
   })
-  return { refused, fired, book, cancel, booking }
+  return { refused, failing, fired, book, cancel, booking }
 }
 
 export type Agency = ReturnType<typeof agency>

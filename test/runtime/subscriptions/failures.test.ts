@@ -6,7 +6,7 @@ import { eventHandler } from '../../../src/index.ts'
 import { MoneyDeposited, openAccount } from '../../domain/bank.ts'
 import { onEveryStore } from '../on-every-store.ts'
 import { ann } from '../open-bank.ts'
-import { appendDeposits, onDeposits, openFollowed, openWithDeposits, payIn, sums, workInFrontOf } from './follow.ts'
+import { appendDeposits, onDeposits, openFollowed, openWithDeposits, payIn, range, sums, workInFrontOf } from './follow.ts'
 
 /** A handler that says no to some amounts, for as long as it is told to. */
 function fussy(...disliked: readonly number[]) {
@@ -33,8 +33,8 @@ onEveryStore('later events of a key wait behind the one that failed, and those o
   )
   const [letter] = app.deadLetters
   assert.deepEqual(
-    [letter?.handler, letter?.key, letter?.attempts, letter?.waiting, letter?.error.message, letter?.event?.data],
-    ['fussy', 'account-a', 3, 2, 'not 2', { amount: 2 }],
+    [letter?.handler, letter?.key, letter?.attempts, letter?.waiting, letter?.error.message, letter?.type, letter?.event?.data],
+    ['fussy', 'account-a', 3, 2, 'not 2', 'MoneyDeposited', { amount: 2 }],
   )
 })
 
@@ -195,12 +195,28 @@ onEveryStore('a handler that is to stop when it gives up keeps what it has done,
   await first.settle()
   const [statistics] = await first.subscriptions.list()
   assert.deepEqual([done, statistics?.state, statistics?.position], [[1, 2, 3, 4, 5, 6], 'failed', 6])
-  assert.match(statistics?.error?.message ?? '', /gave up after 1 attempts: not 7/)
+  const { message = '', stack = '' } = statistics?.error ?? {}
+  assert.equal(message, 'fussy gave up after 1 attempts: not 7 (MoneyDeposited at position 7, in stream account-a)')
+  assert.match(stack, /^\[cause\]: Error: not 7\n.*failures\.test\.ts/m)
   await first.stop({ keepStore: true })
   dislikes.clear()
   const second = openFollowed(given, { handlers: [handler] })
   await second.settle()
   assert.deepEqual(done, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+})
+
+onEveryStore('a handler that gives up an event that was tried again tells the same of it, to other processes, too', async (given) => {
+  const { handler: fussyOne } = fussy(7)
+  const handler = eventHandler('fussy', { ...fussyOne, retry: { attempts: 3, whenExhausted: 'stop' } } as never)
+  const app = openFollowed(given, { handlers: [handler] })
+  await appendDeposits(given.store, 10)
+  await app.settle()
+  const desk = openFollowed(given, { handlers: [handler] })
+  for (const one of [app, desk]) {
+    const { message = '', stack = '' } = (await one.subscriptions.list())[0]?.error ?? {}
+    assert.equal(message, 'fussy gave up after 3 attempts: not 7 (MoneyDeposited at position 7, in stream account-a)')
+    assert.match(stack, /^\[cause\]: Error: not 7\n.*failures\.test\.ts/m)
+  }
 })
 
 onEveryStore('when 1,000 events wait in one key the subscription stops, and the others do not', async (given) => {
@@ -229,7 +245,62 @@ onEveryStore('an event that this build cannot read is a dead letter, and what co
   await app.settle()
   const [letter] = app.deadLetters
   assert.deepEqual([done, letter?.attempts, letter?.waiting, letter?.event], [[1, 4], 3, 1, undefined])
+  assert.deepEqual(await app.deadLetters.list({ type: 'MoneyDeposited' }), [letter])
+  assert.deepEqual(await app.deadLetters.list({ type: 'MoneyWithdrawn' }), [])
+  assert.equal(await app.deadLetters.retry({ type: 'MoneyDeposited' }), 1)
 })
+
+onEveryStore(
+  'more letters than a page has are all listed, page by page or at once, and each of them is tried again once',
+  async (given) => {
+    const { handler, dislikes, done } = fussy(...range(1, 250))
+    const app = openFollowed(given, { handlers: [handler] })
+    await appendDeposits(
+      given.store,
+      250,
+      range(1, 250).map((n) => `${n}`),
+    )
+    await app.settle()
+    const all = await app.deadLetters.list({ limit: 1000 })
+    assert.equal(new Set(all.map(({ id }) => id)).size, 250)
+    assert.equal((await app.deadLetters.list()).length, 100)
+    const paged: string[] = []
+    for (let after: string | undefined; ; after = paged.at(-1)) {
+      const page = await app.deadLetters.list({ type: 'MoneyDeposited', ...(after !== undefined && { after }) })
+      paged.push(...page.map(({ id }) => id))
+      if (page.length < 100) break
+    }
+    assert.deepEqual(
+      paged,
+      all.map(({ id }) => id),
+    )
+    dislikes.clear()
+    assert.equal(await app.deadLetters.retry({ handler: 'fussy' }), 250)
+    await app.settle()
+    assert.deepEqual(
+      done.toSorted((left, right) => left - right),
+      range(1, 250),
+    )
+    assert.equal(app.deadLetters.length, 0)
+  },
+)
+
+onEveryStore(
+  'a letter tells when its event has failed first, however often it is tried, and where in the handler it was',
+  async (given) => {
+    const { handler } = fussy(2)
+    const app = openFollowed(given, { handlers: [handler] })
+    const start = given.clock.now()
+    await openWithDeposits(app, 'a', 2)
+    await app.settle()
+    await given.clock.advance({ hours: 1 })
+    await app.deadLetters.retry({})
+    await app.settle()
+    const [letter] = app.deadLetters
+    assert.deepEqual([letter?.firstFailedAt, letter?.retries, letter?.attempts], [new Date(start), 1, 3])
+    assert.match(letter?.error.stack ?? '', /^Error: not 2\n.*failures\.test\.ts/)
+  },
+)
 
 onEveryStore('a store that cannot be reached is waited for, and nothing counts as a failure of the events', async (given) => {
   const { handler, done, tried } = fussy()

@@ -258,6 +258,10 @@ onEveryStore('instances of one name in two tenants know nothing of each other', 
   await app.settle()
   assert.deepEqual([(await instanceOf(given, 't')).state.booked, (await instanceOf(given, 't', 'acme')).state.booked], [1, 1])
   assert.deepEqual(await logOf(acme), ['Asked', 'Booked hotel', 'Cancelled hotel'])
+  await acme.execute(note({ trip: 't', what: 'by the way' }), { actor: ann })
+  await given.clock.advance({ minutes: 1 })
+  await app.settle()
+  assert.deepEqual(parts.fired.toSorted(), ['t 1', 't 2'])
 })
 
 onEveryStore('a command is not executed again, however long it takes until somebody is there to hear what came of it', async (given) => {

@@ -81,6 +81,7 @@ test('control: a reader that goes on where it is, whatever it is asked for, is c
     const reader = readPages(pages)
     let at = 0
     return {
+      isOpen: true,
       async next(_, head) {
         const page = await reader.next(at, head)
         at = page?.position ?? at

@@ -1,11 +1,16 @@
 /** Where a subscription begins that was never there before. */
 import assert from 'node:assert/strict'
+import { mapModel } from '../../../examples/read-model/map-model.ts'
+import { StoreUnavailableError } from '../../../src/core/errors.ts'
+import type { ReadModel } from '../../../src/core/read-model.ts'
 import type { StartFrom } from '../../../src/core/start-from.ts'
 import { processManager, projection } from '../../../src/index.ts'
 import { MoneyDeposited, withdraw } from '../../domain/bank.ts'
 import { inFrontOf } from '../in-front-of.ts'
 import { type Given, onEveryStore } from '../on-every-store.ts'
-import { appendDeposits, noting, openFollowed, range } from './follow.ts'
+import { recorder } from '../open-bank.ts'
+import { quietly } from '../quietly.ts'
+import { appendDeposits, noting, openFollowed, range, workInFrontOf } from './follow.ts'
 
 const start = new Date('2030-01-01T00:00:00Z')
 const after = (seconds: number) => new Date(start.getTime() + seconds * 1000)
@@ -44,6 +49,60 @@ for (const [sentence, startFrom, first] of places) {
     assert.equal((await app.subscriptions.list())[0]?.start, first)
   })
 }
+
+onEveryStore('a view that is kept elsewhere begins where it is to begin, also when it is made again', async (given) => {
+  await appendDeposits(given.store, 5)
+  let model = mapModel()
+  const signals = recorder()
+  const readModel: ReadModel = {
+    get: (...name) => model.get(...name),
+    write: (...batch) => model.write(...batch),
+    checkpoints: (...name) => model.checkpoints(...name),
+  }
+  const since = projection('since', {
+    events: [MoneyDeposited],
+    consistency: 'async',
+    startFrom: { position: 4 },
+    readModel,
+    key: () => 'all',
+    initial: () => ({ amounts: [] as readonly number[] }),
+    evolve: { MoneyDeposited: (row, { data }) => ({ amounts: [...row.amounts, data.amount] }) },
+  })
+  const open = () => openFollowed(given, { projections: [since], observer: signals })
+  const seen = async (app: ReturnType<typeof open>) => {
+    await app.settle()
+    return [await app.view(since as never).get('all'), (await app.subscriptions.list())[0]?.start]
+  }
+  const first = open()
+  assert.deepEqual(await seen(first), [{ amounts: [4, 5] }, 4])
+  assert.deepEqual(signals.of('read-model.behind'), [])
+  await first.stop({ keepStore: true })
+  model = mapModel()
+  assert.deepEqual(await seen(open()), [{ amounts: [4, 5] }, 4])
+  assert.deepEqual(
+    signals.of('read-model.behind').map(({ position, checkpoint }) => [position, checkpoint]),
+    [[5, 3]],
+  )
+})
+
+onEveryStore('what is appended after a start is new to whoever begins now, also when the first look has failed', async (given) => {
+  let isFailing = true
+  const store = workInFrontOf(given.store, {
+    async divide(...division) {
+      if (isFailing) throw new StoreUnavailableError('test', 'It was away for a moment.')
+      return given.store.work.divide(...division)
+    },
+  })
+  await appendDeposits(given.store, 2)
+  const { amounts, handler } = noting('noting', { startFrom: 'now' })
+  const app = openFollowed(given, { store, handlers: [handler] })
+  await quietly(() => app.start())
+  isFailing = false
+  await appendDeposits(given.store, 2, ['a'], 3)
+  await given.clock.advance({ milliseconds: 3400 })
+  await app.settle()
+  assert.deepEqual(amounts, [3, 4])
+})
 
 onEveryStore('a handler that was there before goes on where it was, whatever it is to start from by now', async (given) => {
   await appendDeposits(given.store, 3)

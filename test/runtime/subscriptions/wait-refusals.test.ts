@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { eventHandler } from '../../../src/index.ts'
 import { AccountOpened, deposit, MoneyDeposited, openAccount } from '../../domain/bank.ts'
-import { moment } from '../in-front-of.ts'
+import { isPending, moment } from '../in-front-of.ts'
 import { onEveryStore } from '../on-every-store.ts'
 import { ann } from '../open-bank.ts'
+import { quietly } from '../quietly.ts'
 import { type Followed, leasesPass, noting, onDeposits, openFollowed, openWithDeposits, payIn, sums } from './follow.ts'
 
 /** The clock stands still: what is not refused at once never ends. */
@@ -170,3 +171,31 @@ onEveryStore('a handler that asks for a strong answer waits for all but itself',
   await leasesPass(given, [app], 1)
   assert.deepEqual([...app.deadLetters], [])
 })
+
+onEveryStore(
+  'who waits for what has failed is told so, and not any more once it goes on, even before it has done anything',
+  async (given) => {
+    const [begun, opened] = [moment(), moment()]
+    let isBroken = true
+    const strict = onDeposits(
+      'strict',
+      async () => {
+        if (isBroken) throw new Error('no')
+        begun.resolve()
+        await opened.promise
+      },
+      { retry: { attempts: 1, whenExhausted: 'stop' } },
+    )
+    const app = openFollowed(given, { handlers: [strict] })
+    await openWithDeposits(app, 'a', 1)
+    await quietly(() => app.settle())
+    await assert.rejects(pay(app, 2, [strict]), { code: 'ES_SUBSCRIPTION_FAILED' })
+    isBroken = false
+    await app.subscriptions.resume('strict')
+    await begun.promise
+    const waiting = pay(app, 3, [strict])
+    assert.ok(await isPending(waiting))
+    opened.resolve()
+    await waiting
+  },
+)
