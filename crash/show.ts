@@ -1,5 +1,5 @@
 /** What the person at the terminal sees: how far a campaign is, and what it came to. */
-import { SingleBar } from 'cli-progress'
+import { newBar } from '../examples/bank/show/bar.ts'
 import { paint, say } from '../examples/bank/show/terminal.ts'
 import type { Finding } from './campaign.ts'
 import type { SyncFinding } from './syncs/sync-campaign.ts'
@@ -9,16 +9,7 @@ const number = (value: number) => value.toLocaleString('en')
 export function showProgress(rounds: number) {
   if (!process.stdout.isTTY) return { update: () => {}, stop: () => {} }
   const facts = (kills: number, acknowledged: number) => ({ facts: `${kills}/${rounds} kills · ${number(acknowledged)} acknowledged` })
-  const bar = new SingleBar({
-    format: `  ${paint.cyan('{bar}')} {facts}`,
-    barsize: 30,
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    stream: process.stdout,
-    hideCursor: true,
-    clearOnComplete: true,
-    gracefulExit: false, // Ctrl-C is the campaign's own business
-  })
+  const bar = newBar({ clears: true })
   bar.start(rounds, 0, facts(0, 0))
   return {
     update: (kills: number, acknowledged: number) => bar.update(kills, facts(kills, acknowledged)),

@@ -41,7 +41,7 @@ export function sqliteConsumers(fileName: string): ConsumerMaker {
   }
 }
 
-/** What the driver is asked from here on. */
+/** What the driver is asked from the first call on. */
 export function countStatements(): () => number {
   return countCalls(sqlite3.Database.prototype, ['all', 'get', 'run', 'exec', 'each'])
 }

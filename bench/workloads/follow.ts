@@ -16,7 +16,7 @@ const followed = {
   systems: ['dacapo', 'emmett', 'raw'],
 } as const
 
-/** A peer that would need minutes is asked for the first of them, which can only help it. */
+/** A peer would need half a minute for all of them, with each size of its pages: it is asked for the first ones, which can only help it. */
 const eventsOfPeers = 20_000
 
 /** The sizes of pages that Emmett may choose from; its own is 100. It never waits longer than a millisecond between two. */

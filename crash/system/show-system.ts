@@ -1,5 +1,5 @@
 /** What the person at the terminal sees of a campaign on the running system. */
-import { SingleBar } from 'cli-progress'
+import { newBar } from '../../examples/bank/show/bar.ts'
 import { paint, say } from '../../examples/bank/show/terminal.ts'
 import { sayControl, showProblems } from '../show.ts'
 import { processes, type SystemFinding, type SystemProgress } from './campaign.ts'
@@ -11,16 +11,7 @@ const number = (value: number) => value.toLocaleString('en')
 export function showSystemProgress(seconds: number) {
   const factsOf = (progress: SystemProgress) => `${Math.floor(progress.seconds)} s · ${number(progress.faults)} faults · ${progress.phase}`
   if (!process.stdout.isTTY) return { update: lines(factsOf), stop: () => {} }
-  const bar = new SingleBar({
-    format: `  ${paint.cyan('{bar}')} {facts}`,
-    barsize: 30,
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    stream: process.stdout,
-    hideCursor: true,
-    clearOnComplete: true,
-    gracefulExit: false, // Ctrl-C is the campaign's own business
-  })
+  const bar = newBar({ clears: true })
   bar.start(seconds, 0, { facts: 'starting' })
   return {
     update: (progress: SystemProgress) => bar.update(Math.min(seconds, progress.seconds), { facts: factsOf(progress) }),

@@ -8,7 +8,6 @@ import { newestResults } from '../../bench/report/newest-results.ts'
 import { withTable } from '../../bench/report/readme-table.ts'
 import { storeNames } from '../../bench/systems/system.ts'
 import { workloads } from '../../bench/workloads/all.ts'
-import { followWorkloads } from '../../bench/workloads/follow.ts'
 import { repository } from './docs-pages.ts'
 
 const results = newestResults() ?? []
@@ -18,15 +17,9 @@ const read = (path: string) => readFileSync(join(repository, path), 'utf8')
 const hasRow = (store: string, workload: string) => results.some((one) => one.store === store && one.workload === workload)
 
 test('the newest results are of a full run: every workload on every store; those that have to be named may be there', { skip }, () => {
-  // The newest run may be of a time before PostgreSQL was measured.
-  const measured = storeNames.filter((name) => name !== 'postgres' || results.some(({ store }) => store === name))
-  // Or before those were that follow the log.
-  const hasFollowers = results.some(({ workload }) => isFollower(workload))
-  const expected = measured.flatMap((store) =>
+  const expected = storeNames.flatMap((store) =>
     workloads
-      .filter(
-        ({ name, stores, onDemand }) => stores.includes(store) && (!onDemand || hasRow(store, name)) && (hasFollowers || !isFollower(name)),
-      )
+      .filter(({ name, stores, onDemand }) => stores.includes(store) && (!onDemand || hasRow(store, name)))
       .map(({ name }) => `${store} ${name}`),
   )
   assert.deepEqual(
@@ -34,8 +27,6 @@ test('the newest results are of a full run: every workload on every store; those
     expected,
   )
 })
-
-const isFollower = (name: string) => followWorkloads.some((workload) => workload.name === name)
 
 const durabilities = { memory: 'none', sqlite: 'synchronous=2', postgres: 'fsync=on synchronous_commit=on' }
 

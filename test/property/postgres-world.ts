@@ -2,26 +2,17 @@
 import { Client } from 'pg'
 import { postgres } from '../../src/stores/postgres/index.ts'
 import type { TestClock } from '../../src/testing/test-clock.ts'
-import type { World } from './worlds.ts'
+import { twoStores, type World } from './worlds.ts'
 
 let made = 0
 
 export function twoOnOneServer(url: string, clock: TestClock): World {
   const schema = `property_${process.pid}_${++made}`
   const open = () => postgres(url, { clock, schema, maxConnections: 4 })
-  const stores = [open(), open()]
-  return {
-    store: (by) => stores[by]!,
-    async reopen(by) {
-      await stores[by]!.close()
-      stores[by] = open()
-    },
-    async close() {
-      for (const store of stores) await store.close()
-      const client = new Client({ connectionString: url })
-      await client.connect()
-      await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)
-      await client.end()
-    },
-  }
+  return twoStores(open, async () => {
+    const client = new Client({ connectionString: url })
+    await client.connect()
+    await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)
+    await client.end()
+  })
 }

@@ -22,11 +22,8 @@ export function onlyOne(store: EventStore): World {
   return { store: () => store, reopen: async () => {}, close: () => store.close() }
 }
 
-/** Two stores on one file. */
-function twoOnOneFile(clock: TestClock): World {
-  const folder = mkdtempSync(join(tmpdir(), 'dacapo-property-'))
-  // The power stays on, and what a sync costs would be paid in programs that are not tried.
-  const open = () => sqlite(join(folder, 'bank.db'), { clock, synchronous: 'NORMAL' })
+/** Two stores on what outlives them, and what removes that at the end. */
+export function twoStores(open: () => EventStore, remove: () => void | Promise<void>): World {
   const stores = [open(), open()]
   return {
     store: (by) => stores[by]!,
@@ -36,9 +33,17 @@ function twoOnOneFile(clock: TestClock): World {
     },
     async close() {
       for (const store of stores) await store.close()
-      rmSync(folder, { recursive: true, force: true })
+      await remove()
     },
   }
+}
+
+/** Two stores on one file. */
+function twoOnOneFile(clock: TestClock): World {
+  const folder = mkdtempSync(join(tmpdir(), 'dacapo-property-'))
+  // The power stays on, and what a sync costs would be paid in programs that are not tried.
+  const open = () => sqlite(join(folder, 'bank.db'), { clock, synchronous: 'NORMAL' })
+  return twoStores(open, () => rmSync(folder, { recursive: true, force: true }))
 }
 
 /** Every kind, and how long its properties may take: on a file, programs take longest and reach most. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createApp, projection, reject } from '../../src/index.ts'
+import { createApp, projection, reject, StoreUnavailableError } from '../../src/index.ts'
 import { Account, balances, closeAccount, deposit, MoneyDeposited, MoneyWithdrawn, openAccount, withdraw } from '../domain/bank.ts'
 import { inFrontOf, moment, turns } from './in-front-of.ts'
 import { all, ann, foldOf, openBank, openWith, payIn, teller } from './open-bank.ts'
@@ -139,16 +139,32 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
   })
 }
 
+/** Of transactions that wait for each other in a circle, PostgreSQL undoes one, and its caller does it again. Elsewhere there are no circles. */
+async function untilInNoCircle(storeName: string, work: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await work()
+      return
+    } catch (error) {
+      const isInCircle = storeName === 'postgres' && error instanceof StoreUnavailableError && /deadlock/.test(error.message)
+      if (!isInCircle) throw error
+      assert.equal(error.retryable, true)
+    }
+  }
+}
+
 onTwoProcesses('transactions of two processes on the same accounts all end, and no money is lost', async ({ here, there }) => {
   const banks = [openBank(here), openBank(there)]
   for (const accountId of ['a', 'b']) await openWith(banks[0]!, accountId, 50)
   const move = (i: number) =>
-    banks[i % 2]!.transaction(async (tx) => {
-      const [from, to] = i % 3 === 0 ? ['a', 'b'] : ['b', 'a']
-      await tx.execute(withdraw({ accountId: from!, amount: 1 }), { actor: ann })
-      await turns(1)
-      await tx.execute(deposit({ accountId: to!, amount: 1 }), { actor: ann })
-    })
+    untilInNoCircle(here.storeName, () =>
+      banks[i % 2]!.transaction(async (tx) => {
+        const [from, to] = i % 3 === 0 ? ['a', 'b'] : ['b', 'a']
+        await tx.execute(withdraw({ accountId: from!, amount: 1 }), { actor: ann })
+        await turns(1)
+        await tx.execute(deposit({ accountId: to!, amount: 1 }), { actor: ann })
+      }),
+    )
   const pay = (i: number) => payIn(banks[i % 2]!, i % 3 === 0 ? 'a' : 'b', 1)
   await Promise.all(Array.from({ length: 12 }, (_, i) => [move(i), pay(i)]).flat())
   for (const [accountId, balance] of [

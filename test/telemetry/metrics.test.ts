@@ -7,6 +7,7 @@ import { AccountOpened, deposit, openAccount, withdraw } from '../domain/bank.ts
 import { inFrontOf } from '../runtime/in-front-of.ts'
 import { onEveryStore } from '../runtime/on-every-store.ts'
 import { ann } from '../runtime/open-bank.ts'
+import { quietly } from '../runtime/quietly.ts'
 import {
   appendDeposits,
   noting,
@@ -84,9 +85,7 @@ onEveryStore('retries, dead letters, conflicts, restarts, lost leases and stuck 
     evolve: {},
     on: { AccountOpened: ({ event, send }) => send(withdraw({ accountId: event.subject, amount: 1000 })) },
   })
-  const report = console.error
-  console.error = () => {}
-  try {
+  await quietly(async () => {
     const app = openFollowed(given, { store: work, telemetry: seen.telemetry, handlers: [failing], processes: [hopeless] })
     await openWithDeposits(app, 'a', 1)
     await payIn(openFollowed(given), 'a', 2)
@@ -100,9 +99,7 @@ onEveryStore('retries, dead letters, conflicts, restarts, lost leases and stuck 
     await payIn(app, 'b', 1)
     await app.settle()
     await app.stop({ keepStore: true })
-  } finally {
-    console.error = report
-  }
+  })
   const handler = subscription('handler', 'failing')
   assert.deepEqual(await seen.metric('dacapo.subscription.retries'), { [handler]: 2 })
   assert.deepEqual(await seen.metric('dacapo.subscription.dead_letters'), { [handler]: 1 })

@@ -6,6 +6,7 @@ import { openTelemetry } from '../../src/telemetry/index.ts'
 import { Account, deposit, openAccount, transferMoney, withdraw } from '../domain/bank.ts'
 import { type Given, onEveryStore } from '../runtime/on-every-store.ts'
 import { ann } from '../runtime/open-bank.ts'
+import { quietly } from '../runtime/quietly.ts'
 import { noting, onDeposits, openFollowed, openWithDeposits, payIn, sums } from '../runtime/subscriptions/follow.ts'
 import { recorded } from './recorded.ts'
 
@@ -44,15 +45,7 @@ async function everything(given: Given, telemetry: Telemetry): Promise<unknown> 
   }
 }
 
-async function outcomeOf(given: Given, telemetry: Telemetry): Promise<unknown> {
-  const { error } = console
-  console.error = () => {}
-  try {
-    return await everything(given, telemetry)
-  } finally {
-    console.error = error
-  }
-}
+const outcomeOf = (given: Given, telemetry: Telemetry): Promise<unknown> => quietly(() => everything(given, telemetry))
 
 const expected = {
   amounts: [1, 2, 3, 4],

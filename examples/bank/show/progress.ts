@@ -1,6 +1,6 @@
 /** How far the job is: a bar on a terminal, now and then a line elsewhere. */
-import { SingleBar } from 'cli-progress'
-import { paint, say } from './terminal.ts'
+import { newBar } from './bar.ts'
+import { say } from './terminal.ts'
 
 export interface Progress {
   update(bytesRead: number, lines: number): void
@@ -21,15 +21,7 @@ export function showProgress(totalBytes: number): Progress {
 type Facts = (bytes: number, lines: number) => string
 
 function bar(totalBytes: number, facts: Facts): Progress {
-  const drawn = new SingleBar({
-    format: `  ${paint.cyan('{bar}')} {facts}`,
-    barsize: 30,
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    stream: process.stdout,
-    hideCursor: true,
-    gracefulExit: false, // Ctrl-C is the job's own business
-  })
+  const drawn = newBar()
   drawn.start(totalBytes, 0, { facts: facts(0, 0) })
   return {
     update: (bytes, lines) => drawn.update(bytes, { facts: facts(bytes, lines) }),

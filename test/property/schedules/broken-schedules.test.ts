@@ -1,13 +1,14 @@
 /** Stores that are broken on purpose: programs of schedules that let one of them pass prove nothing. */
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
+import { test } from 'node:test'
 import type { RecordWrite } from '../../../src/core/work-store.ts'
+import { quietTests } from '../../runtime/quietly.ts'
 import { appends, type Flaw, firstViolation } from '../flaws.ts'
 import { programs } from '../programs.ts'
 import { runTroubledProgram } from './run-schedule-program.ts'
 import { troubleSteps } from './schedule-steps.ts'
 
-beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
+quietTests()
 
 /** Writes something else than the records that it is given. */
 const writes = (change: (record: RecordWrite) => RecordWrite): Flaw => {

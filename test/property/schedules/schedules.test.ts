@@ -1,14 +1,14 @@
 /** Random programs for schedules: whatever is scheduled, cancelled and restarted, each time is kept once. */
-import { beforeEach, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
+import { quietTests } from '../../runtime/quietly.ts'
 import { check } from '../check.ts'
 import { programs } from '../programs.ts'
 import { worlds } from '../worlds.ts'
 import { runCalmProgram, runTroubledProgram } from './run-schedule-program.ts'
 import { calmSteps, troubleSteps } from './schedule-steps.ts'
 
-// What fails on purpose is reported, as it should be; here it would bury everything else.
-beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
+quietTests()
 
 for (const { name, open } of worlds) {
   test(`${name}: every schedule is executed at exactly the times that a calendar says`, async (t) => {

@@ -1,13 +1,14 @@
 /** Stores that spoil what operators do, on purpose: programs that let one of them pass prove nothing. */
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
+import { test } from 'node:test'
 import type { Work, WorkStep } from '../../../src/core/work-store.ts'
+import { quietTests } from '../../runtime/quietly.ts'
 import { type Flaw, firstViolation } from '../flaws.ts'
 import { programs } from '../programs.ts'
 import { calmSteps } from './control-steps.ts'
 import { runControlProgram } from './run-control-program.ts'
 
-beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
+quietTests()
 
 const commits = (change: (given: Work) => Work): Flaw => {
   return (store) => ({ work: { ...store.work, commit: (works) => store.work.commit(works.map(change)) } })

@@ -1,14 +1,15 @@
 /** Stores whose work is broken on purpose: programs that let one of them pass prove nothing. */
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
+import { test } from 'node:test'
 import type { EventStore } from '../../../src/core/event-store.ts'
 import type { Work, WorkStore } from '../../../src/core/work-store.ts'
+import { quietTests } from '../../runtime/quietly.ts'
 import { appends, type Flaw, firstViolation, underAnyLease } from '../flaws.ts'
 import { programs } from '../programs.ts'
 import { followSteps } from './follow-steps.ts'
 import { runFollowProgram } from './run-follow-program.ts'
 
-beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
+quietTests()
 
 const work = (change: (real: WorkStore) => Partial<WorkStore>): Flaw => {
   return (store) => ({ work: { ...store.work, ...change(store.work) } })

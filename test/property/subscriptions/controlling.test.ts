@@ -1,14 +1,14 @@
 /** Random programs of operators: whatever is paused, resumed, rewound and restarted, each event is handled as often as was asked for. */
-import { beforeEach, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
+import { quietTests } from '../../runtime/quietly.ts'
 import { check } from '../check.ts'
 import { programs } from '../programs.ts'
 import { worlds } from '../worlds.ts'
 import { calmSteps, troubledSteps } from './control-steps.ts'
 import { runControlProgram } from './run-control-program.ts'
 
-// What fails on purpose is reported, as it should be; here it would bury everything else.
-beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
+quietTests()
 
 for (const { name, open } of worlds) {
   test(`${name}: events are handled once, and once more for a rewind, in order, and not while they are paused`, async (t) => {

@@ -1,8 +1,9 @@
 /** Random programs: whatever fails, freezes or is restarted, everything that follows the log ends where the log says. */
-import { beforeEach, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
 import type { TestClock } from '../../../src/testing/test-clock.ts'
 import { postgresServers } from '../../postgres/servers.ts'
+import { quietTests } from '../../runtime/quietly.ts'
 import { check } from '../check.ts'
 import { twoOnOneServer } from '../postgres-world.ts'
 import { programs } from '../programs.ts'
@@ -10,8 +11,7 @@ import { worlds } from '../worlds.ts'
 import { followSteps } from './follow-steps.ts'
 import { runFollowProgram } from './run-follow-program.ts'
 
-// What fails on purpose is reported, as it should be; here it would bury everything else.
-beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
+quietTests()
 
 const [server] = await postgresServers()
 const postgres = { name: 'postgres', open: (clock: TestClock) => twoOnOneServer(server!.url, clock) }

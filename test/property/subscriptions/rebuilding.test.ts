@@ -1,19 +1,19 @@
 /** Random programs of rebuilds: whatever fails, freezes, crashes or is cancelled, the view is one fold of the whole log, at any time. */
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
 import type { EventStore } from '../../../src/core/event-store.ts'
 import type { TestClock } from '../../../src/testing/index.ts'
 import { turns } from '../../runtime/in-front-of.ts'
 import { storesByName } from '../../runtime/on-every-store.ts'
+import { quietTests } from '../../runtime/quietly.ts'
 import { check } from '../check.ts'
 import { type Flaw, firstViolation, underAnyLease } from '../flaws.ts'
 import { programs } from '../programs.ts'
 import { onlyOne, worlds } from '../worlds.ts'
 import { rebuildSteps, runRebuildProgram } from './run-rebuild-program.ts'
 
-// What fails on purpose is reported, as it should be; here it would bury everything else.
-beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
+quietTests()
 
 const onPostgres = { name: 'postgres', open: (clock: TestClock) => onlyOne(storesByName.postgres!({ clock })) }
 

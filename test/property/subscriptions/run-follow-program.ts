@@ -1,30 +1,20 @@
 /** Runs a program on two apps, lets everything come to its end, and looks at what has become of it. */
 import type { EventStore } from '../../../src/core/event-store.ts'
-import { DacapoError, eventHandler, projection } from '../../../src/index.ts'
+import { eventHandler } from '../../../src/index.ts'
 import { type TestClock, testApp, testClock } from '../../../src/testing/index.ts'
 import * as bank from '../../domain/bank.ts'
 import { turns } from '../../runtime/in-front-of.ts'
+import { sums } from '../../runtime/subscriptions/follow.ts'
 import type { By, World } from '../worlds.ts'
 import { assertSettled, type Delivered } from './assert-settled.ts'
 import type { FollowStep } from './follow-steps.ts'
-import { troubled } from './troubled-store.ts'
+import { tolerate, troubled } from './troubled-store.ts'
 
 const ann = { id: 'ann', roles: ['teller'] }
 const { openAccount, deposit, withdraw, closeAccount, requestTransfer, completeTransfer, failTransfer } = bank
 const commands = [openAccount, deposit, withdraw, closeAccount, requestTransfer, completeTransfer, failTransfer]
 
 function openApp(store: EventStore, clock: TestClock, partitions: number, delivered: Delivered[]) {
-  const sums = projection('sums', {
-    events: [bank.MoneyDeposited, bank.MoneyWithdrawn],
-    consistency: 'async',
-    partitions,
-    key: (event) => event.subject,
-    initial: () => ({ sum: 0, count: 0 }),
-    evolve: {
-      MoneyDeposited: (row, { data }) => ({ sum: row.sum + data.amount, count: row.count + 1 }),
-      MoneyWithdrawn: (row, { data }) => ({ sum: row.sum - data.amount, count: row.count + 1 }),
-    },
-  })
   const witness = eventHandler('witness', {
     events: [bank.MoneyDeposited, bank.MoneyWithdrawn],
     partitions,
@@ -34,7 +24,7 @@ function openApp(store: EventStore, clock: TestClock, partitions: number, delive
     store,
     clock,
     commands,
-    projections: [sums],
+    projections: [{ ...sums, partitions }],
     handlers: [witness],
     processes: [{ ...bank.transferMoney, partitions }],
     random: () => 0,
@@ -137,9 +127,4 @@ export async function runFollowProgram(open: (clock: TestClock) => World, progra
     }
     await world.close()
   }
-}
-
-/** What a fault may lead to; anything else is a mistake. */
-function tolerate(error: unknown): void {
-  if (!DacapoError.is(error)) throw error
 }

@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { EventStore } from '../../../src/core/event-store.ts'
-import { DacapoError } from '../../../src/index.ts'
 import type { Comparison } from '../../../src/runtime/rebuild/comparison.ts'
 import { type TestClock, testApp, testClock } from '../../../src/testing/index.ts'
 import { deposit, openAccount } from '../../domain/bank.ts'
@@ -14,7 +13,7 @@ import { appendDeposits } from '../../runtime/subscriptions/follow.ts'
 import { assertBalanced, foldedLedger, generationsOf, ledger, ledgerRows } from '../../runtime/subscriptions/ledger.ts'
 import { record } from '../records.ts'
 import type { By, World } from '../worlds.ts'
-import { troubled } from './troubled-store.ts'
+import { tolerate, troubled } from './troubled-store.ts'
 
 export type RebuildStep =
   | { readonly kind: 'append'; readonly count: number }
@@ -173,9 +172,4 @@ async function assertRebuilt(store: EventStore): Promise<void> {
   assert.deepEqual(await generationsOf(store), Object.keys(rows).length > 0 ? [live] : [], 'the generations that there are')
   const left = (await store.work.parts()).filter(({ subscription }) => subscription !== 'projection:ledger')
   assert.deepEqual(left, [], 'no part of a rebuild is left')
-}
-
-/** What a fault may lead to; anything else is a mistake. */
-function tolerate(error: unknown): void {
-  if (!DacapoError.is(error)) throw error
 }

@@ -1,5 +1,5 @@
 /** A store as one app has it: its calls fail when they are told to, and its work stands still while it is frozen. */
-import { StoreUnavailableError } from '../../../src/core/errors.ts'
+import { DacapoError, StoreUnavailableError } from '../../../src/core/errors.ts'
 import type { EventStore } from '../../../src/core/event-store.ts'
 import { inFrontOf, type Moment, moment } from '../../runtime/in-front-of.ts'
 
@@ -59,4 +59,9 @@ export function troubled(store: EventStore): { readonly store: EventStore; reado
       },
     },
   }
+}
+
+/** What a fault may lead to is passed over; anything else is a mistake. */
+export function tolerate(error: unknown): void {
+  if (!DacapoError.is(error)) throw error
 }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { EventStore } from '../../../src/core/event-store.ts'
 import { command, event, reject } from '../../../src/index.ts'
 import { type TestClock, testApp } from '../../../src/testing/index.ts'
+import { moment } from '../in-front-of.ts'
 import type { Given } from '../on-every-store.ts'
 
 export const robot = { id: 'robot', roles: ['machine'] }
@@ -36,6 +37,17 @@ export function openBelfry({ store, clock, tend }: Pick<Given, 'store' | 'clock'
 }
 
 export type BelfryApp = ReturnType<typeof openBelfry>
+
+/** A gate in front of commands at which a process freezes until it thaws. */
+export function freezing() {
+  const [reached, thawed] = [moment(), moment()]
+  const gate = async (_: unknown, next: () => Promise<unknown>) => {
+    reached.resolve()
+    await thawed.promise
+    return next()
+  }
+  return { gate, reached: reached.promise, thaw: () => thawed.resolve() }
+}
 
 /** The seconds since `start` at which bells were meant to ring, by schedule. */
 export async function rungAt(store: EventStore, start: number): Promise<Readonly<Record<string, readonly number[]>>> {

@@ -1,23 +1,11 @@
 /** Schedules of processes that are frozen, or hear no answer: a run is executed once, and what is cancelled is not executed any more. */
 import assert from 'node:assert/strict'
 import { StoreUnavailableError } from '../../../src/core/errors.ts'
-import { moment } from '../in-front-of.ts'
 import { onEveryStore } from '../on-every-store.ts'
 import { workInFrontOf } from '../subscriptions/follow.ts'
-import { belfry, openBelfry, pass, robot, rungAt } from './bells.ts'
+import { belfry, freezing, openBelfry, pass, robot, rungAt } from './bells.ts'
 
 const seconds = (count: number) => ({ seconds: count })
-
-/** A gate in front of commands at which a process freezes until it thaws. */
-function freezing() {
-  const [reached, thawed] = [moment(), moment()]
-  const gate = async (_: unknown, next: () => Promise<unknown>) => {
-    reached.resolve()
-    await thawed.promise
-    return next()
-  }
-  return { gate, reached: reached.promise, thaw: () => thawed.resolve() }
-}
 
 onEveryStore('who was frozen while executing is replaced after a lease, and wakes up in vain', async (given) => {
   const parts = belfry()

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { testApp } from '../../../src/testing/index.ts'
 import { moment, turns } from '../in-front-of.ts'
 import { type Given, onEveryStore } from '../on-every-store.ts'
-import { belfry, openBelfry, pass, robot, rungAt } from './bells.ts'
+import { belfry, freezing, openBelfry, pass, robot, rungAt } from './bells.ts'
 
 const seconds = (count: number) => ({ seconds: count })
 const inSeconds = ({ clock }: Given, count: number) => new Date(clock.now() + count * 1000)
@@ -38,10 +38,16 @@ onEveryStore('the events of a run tell who has asked, and which schedule and tim
   )
   await app.start()
   await pass(given.clock, [app], 1)
-  for await (const { metadata } of app.events()) {
-    const { actor, correlationId, why, schedule } = metadata as Record<string, unknown>
-    assert.deepEqual([actor, correlationId, why, schedule], [robot, 'c', 'mass', { id: 'x', dueAt: at.toISOString() }])
-  }
+  const events = await Array.fromAsync(app.events())
+  assert.deepEqual(
+    events.map(({ metadata: { actor, correlationId, why, schedule } }: { metadata: Record<string, unknown> }) => [
+      actor,
+      correlationId,
+      why,
+      schedule,
+    ]),
+    [[robot, 'c', 'mass', { id: 'x', dueAt: at.toISOString() }]],
+  )
 })
 
 onEveryStore('a rhythm does not drift, and what was missed while nobody was there is made up for once', async (given) => {
@@ -295,20 +301,15 @@ onEveryStore('what is done is forgotten after the time for which outcomes are ke
 onEveryStore('an app that stops waits for what runs, and begins nothing more', async (given) => {
   const parts = belfry()
   const start = given.clock.now()
-  const [reached, through] = [moment(), moment()]
-  const gate = async (_: unknown, next: () => Promise<unknown>) => {
-    reached.resolve()
-    await through.promise
-    return next()
-  }
+  const { gate, reached, thaw } = freezing()
   const app = openBelfry(given, parts, { middleware: [gate] })
   await app.start()
   for (const id of ['a', 'b']) await app.schedule(parts.ring({ bell: id }), { after: seconds(id === 'a' ? 1 : 2), actor: robot, id })
   await given.clock.advance(seconds(1))
-  await reached.promise
+  await reached
   const stopped = app.stop({ keepStore: true })
   await given.clock.advance(seconds(60))
-  through.resolve()
+  thaw()
   await stopped
   assert.deepEqual(await rungAt(given.store, start), { a: [1] })
   const next = openBelfry(given, parts)

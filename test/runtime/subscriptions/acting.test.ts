@@ -5,7 +5,7 @@ import { testApp } from '../../../src/testing/index.ts'
 import { moment, turns } from '../in-front-of.ts'
 import { type Given, onEveryStore } from '../on-every-store.ts'
 import { type Agency, agency, ann, ask, instanceOf, logOf, note, openAgency } from './agency.ts'
-import { workInFrontOf } from './follow.ts'
+import { leasesPass, workInFrontOf } from './follow.ts'
 
 const clerk = { id: 'clerk', roles: ['support'] }
 
@@ -24,14 +24,6 @@ async function stuckTrip(given: Given) {
   await app.execute(ask({ trip: 't', wants: ['hotel', 'car'] }), { actor: ann })
   await app.settle()
   return { parts, app, trips: app.process(parts.booking) }
-}
-
-/** A third of a lease after the other, with everybody doing what he has to do meanwhile. */
-async function leasesPass({ clock }: Given, apps: readonly { settle(): Promise<void> }[], leases = 3): Promise<void> {
-  for (let third = 0; third < leases * 3; third++) {
-    await clock.advance({ milliseconds: 3400 })
-    for (const app of apps) await app.settle()
-  }
 }
 
 onEveryStore('an instance shows its state, what it waits for, and what has gone wrong', async (given) => {

@@ -7,18 +7,10 @@ import { MoneyDeposited, MoneyWithdrawn } from '../../domain/bank.ts'
 import { inFrontOf, isPending, moment } from '../in-front-of.ts'
 import { type Given, onEveryStore } from '../on-every-store.ts'
 import { recorder } from '../open-bank.ts'
-import { appendDeposits, noting, onDeposits, openFollowed, range, sums, workInFrontOf } from './follow.ts'
+import { quietly } from '../quietly.ts'
+import { appendDeposits, leasesPass, noting, onDeposits, openFollowed, range, sums, workInFrontOf } from './follow.ts'
 
 const accounts = range(1, 12).map((n) => `n${n}`)
-
-/** What is reported here is reported on purpose. */
-async function quietly<T>(run: () => Promise<T>): Promise<T> {
-  const { error } = console
-  console.error = () => {}
-  return run().finally(() => {
-    console.error = error
-  })
-}
 
 /** A store that hides events from all who read the log until it shows them, as one would whose positions were not in the order of commits. */
 function hiding(store: EventStore, ...positions: readonly number[]) {
@@ -202,10 +194,7 @@ onEveryStore('who was frozen does not report what another has by now; the other 
   const audit = frozen.subscriptions.audit()
   await atGate.promise
   await heir.start()
-  for (let third = 0; third < 9; third++) {
-    await given.clock.advance({ milliseconds: 3400 })
-    await heir.settle()
-  }
+  await leasesPass(given, [heir])
   const found = await quietly(() => heir.subscriptions.audit())
   isFrozen = false
   gate.resolve()

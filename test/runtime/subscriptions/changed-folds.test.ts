@@ -1,23 +1,15 @@
 /** A fold that has changed is noticed, and builds with different folds that run side by side leave each other's rows alone. */
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import type { Signal } from '../../../src/index.ts'
 import { ableWorkers } from '../../../src/runtime/subscription/able-workers.ts'
-import { type Given, onEveryStore, onStore } from '../on-every-store.ts'
-import { appendDeposits, type Followed, openFollowed, range } from './follow.ts'
+import { onEveryStore, onStore } from '../on-every-store.ts'
+import { quietTests } from '../quietly.ts'
+import { appendDeposits, type Followed, leasesPass, openFollowed, range } from './follow.ts'
 import { foldedLedger, ledger, ledgerRows, until, watchLedger } from './ledger.ts'
 
 const accounts = range(1, 6).map((n) => `n${n}`)
 
-beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
-
-/** Leases run out, with everybody doing what he has to do meanwhile. */
-async function leasesPass({ clock }: Given, apps: readonly Followed[], leases = 2): Promise<void> {
-  for (let third = 0; third < leases * 3; third++) {
-    await clock.advance({ milliseconds: 3400 })
-    for (const app of apps) await app.settle()
-  }
-}
+quietTests()
 
 const changedIn = async (app: Followed) => (await app.subscriptions.list()).map(({ changed }) => changed)
 const isOf = (rows: Awaited<ReturnType<typeof ledgerRows>>, factor: number) => Object.values(rows).every((row) => row.factor === factor)
@@ -36,7 +28,7 @@ onEveryStore('a changed fold is told by a signal and in the numbers, until the v
     [{ signal: 'projection.changed', projection: 'ledger', rebuild: 'manual' }],
   )
   assert.deepEqual(await changedIn(app), [true])
-  await leasesPass(given, [app])
+  await leasesPass(given, [app], 2)
   assert.ok(isOf(await ledgerRows(given.store), 1), 'nobody has rebuilt it')
   await app.subscriptions.rebuild('ledger')
   assert.deepEqual(await changedIn(app), [false])
@@ -70,12 +62,12 @@ onEveryStore(
     await young.settle()
     const watching = watchLedger(given.store, 1)
     const all = [...old, young]
-    await leasesPass(given, all)
+    await leasesPass(given, all, 2)
     await appendDeposits(given.store, 60, accounts, 61)
-    await leasesPass(given, all)
+    await leasesPass(given, all, 2)
     assert.deepEqual(await ledgerRows(given.store), await foldedLedger(given.store, 1), 'old builds are there, so their rows are')
     await old[0]!.stop({ keepStore: true })
-    await leasesPass(given, [old[1]!, young])
+    await leasesPass(given, [old[1]!, young], 2)
     assert.deepEqual(await ledgerRows(given.store), await foldedLedger(given.store, 1), 'one old build is there')
     // The new one rebuilds it now because somebody says so; the old one is still there, and must not take it back.
     await young.subscriptions.rebuild('ledger')
@@ -84,9 +76,9 @@ onEveryStore(
     await leasesPass(given, [old[1]!, young, restarted], 4)
     assert.deepEqual(await ledgerRows(given.store), await foldedLedger(given.store, 2), 'the new build is there, so its rows are')
     await young.stop({ keepStore: true })
-    await leasesPass(given, [old[1]!, restarted])
+    await leasesPass(given, [old[1]!, restarted], 2)
     await until(async () => isOf(await ledgerRows(given.store), 1))
-    await leasesPass(given, [old[1]!, restarted])
+    await leasesPass(given, [old[1]!, restarted], 2)
     assert.deepEqual(await ledgerRows(given.store), await foldedLedger(given.store, 1), 'only old builds are left')
     await watching.end()
   },

@@ -1,14 +1,14 @@
 /** Comparing the stored rows of a view with those that its fold makes now, while events keep coming. */
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import { turns } from '../in-front-of.ts'
 import { onEveryStore } from '../on-every-store.ts'
+import { quietTests } from '../quietly.ts'
 import { appendDeposits, openFollowed, range } from './follow.ts'
 import { foldedLedger, generationsOf, ledger, ledgerRows } from './ledger.ts'
 
 const accounts = range(1, 12).map((n) => `n${n}`)
 
-beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
+quietTests()
 
 for (const partitions of [1, 4]) {
   onEveryStore(`a view in ${partitions} part(s) that is right does not differ, although events keep coming`, async (given) => {

@@ -62,7 +62,7 @@ export async function payIn(app: Followed, accountId: string, ...amounts: readon
 }
 
 /** Time passes, as far as several leases reach, with everybody doing what he has to do meanwhile. */
-export async function leasesPass({ clock }: Given, apps: readonly Followed[], leases = 3): Promise<void> {
+export async function leasesPass({ clock }: Pick<Given, 'clock'>, apps: readonly Pick<Followed, 'settle'>[], leases = 3): Promise<void> {
   for (let third = 0; third < leases * 3; third++) {
     await clock.advance({ milliseconds: 3400 })
     for (const app of apps) await app.settle()

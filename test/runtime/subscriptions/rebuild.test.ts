@@ -1,17 +1,17 @@
 /** Rebuilding the view of an async projection: beside the one that is read, and switched in one commit. */
 import assert from 'node:assert/strict'
-import { beforeEach } from 'node:test'
 import { type Observer, projection, type Signal, tableProjection } from '../../../src/index.ts'
 import { AccountOpened, balances, MoneyDeposited } from '../../domain/bank.ts'
 import { moment } from '../in-front-of.ts'
 import { onEveryStore, onStore } from '../on-every-store.ts'
+import { quietTests } from '../quietly.ts'
 import { appendDeposits, openFollowed, openWithDeposits, range, workInFrontOf } from './follow.ts'
 import { foldedLedger, generationsOf, ledger, ledgerRows, until, watchLedger } from './ledger.ts'
 
 const accounts = range(1, 12).map((n) => `n${n}`)
 
 // A fold that has changed is told on the console, as it should be; here it would bury everything else.
-beforeEach((t) => void (t as { mock?: import('node:test').MockTracker }).mock?.method(console, 'error', () => {}))
+quietTests()
 
 for (const partitions of [1, 5]) {
   onEveryStore(`an old build keeps a view in ${partitions} part(s), a new one rebuilds it, and no reader sees two folds`, async (given) => {
