@@ -2,8 +2,8 @@
 import type { SubscriptionPart } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
 import type { Folds } from '../subscription/able-workers.ts'
+import { asyncTables, isChanged } from './changed-folds.ts'
 import { generationOf, idOfJob, readJob } from './rebuild-job.ts'
-import { isChanged } from './tend-views.ts'
 
 /** A rebuild that is under way, in whichever process. */
 export interface RebuildStatistics {
@@ -23,13 +23,14 @@ export interface ViewStatistics {
 }
 
 export async function viewStatistics(
-  { definitions, store }: Pick<Engine, 'definitions' | 'store'>,
+  engine: Pick<Engine, 'definitions' | 'store'>,
   name: string,
   parts: readonly SubscriptionPart[],
   folds: Folds,
 ): Promise<ViewStatistics> {
+  const { definitions, store } = engine
   const view = definitions.views.find((one) => one.name === name)
-  if (!view) return { changed: false, rebuild: undefined }
+  if (!view) return { changed: asyncTables(engine).some((table) => table.name === name && isChanged(table, folds)), rebuild: undefined }
   const job = await readJob(store.work, name)
   const { status, generation, isComparison, startedAt } = job
   const part = parts.find((one) => status === 'running' && one.subscription === idOfJob(job) && generationOf(one) === generation)

@@ -8,10 +8,10 @@
 import type { AnyProjection } from '../../core/projection.ts'
 import type { WorkOwner } from '../../core/work-store.ts'
 import { type Engine, report } from '../engine.ts'
-import { viewDefinitionOf } from '../prepare-store.ts'
 import { type About, aboutOf, type Folds } from '../subscription/able-workers.ts'
 import { subscriptionId } from '../subscription/define.ts'
 import { beginRebuild } from './begin-rebuild.ts'
+import { asyncTables, fingerprintOf, isChanged } from './changed-folds.ts'
 import { cleanUp } from './clean-up.ts'
 import { isRebuildable, type Job, partOfJob, readJob, readJobs, rebuildId } from './rebuild-job.ts'
 
@@ -19,22 +19,9 @@ const idOf = ({ name }: AnyProjection): string => subscriptionId('projection', n
 
 const asyncViews = ({ definitions }: Pick<Engine, 'definitions'>): readonly AnyProjection[] => definitions.views.filter(isRebuildable)
 
-const fingerprintOf = (view: AnyProjection): string => viewDefinitionOf(view).fingerprint
-
 /** The folds of this build. */
 export const foldsOf = (engine: Pick<Engine, 'definitions'>): Readonly<Record<string, string>> =>
   Object.fromEntries(asyncViews(engine).map((view) => [idOf(view), fingerprintOf(view)]))
-
-/** The folds that the stored rows were made by. */
-export async function madeBy({ store }: Pick<Engine, 'store'>): Promise<Folds> {
-  return new Map((await store.views.defined()).map(({ view, fingerprint }) => [subscriptionId('projection', view), fingerprint]))
-}
-
-/** Whether the rows of a projection were made by another fold than this build has. */
-export function isChanged(view: AnyProjection, folds: Folds): boolean {
-  const stored = folds.get(idOf(view))
-  return stored !== undefined && stored !== fingerprintOf(view)
-}
 
 /** Somebody who lives, and what he says of himself. */
 type Present = About & Pick<WorkOwner, 'owner'>
@@ -106,6 +93,13 @@ export function tendViews(engine: Engine, owner: string, takeUp: (subscription: 
         tell?.({ signal: 'projection.changed', projection: view.name, rebuild: policyOf(view) })
         const what = policyOf(view) === 'auto' ? 'it is rebuilt' : `call app.subscriptions.rebuild('${view.name}')`
         report(`projection ${view.name}`, `its stored rows were made by another fold than this build has: ${what}`)
+      }
+      for (const { name } of asyncTables(engine).filter((table) => isChanged(table, folds))) {
+        tell?.({ signal: 'projection.changed', projection: name, rebuild: 'manual' })
+        report(
+          `projection ${name}`,
+          'its tables were filled by other statements than this build has: give it another name and other tables',
+        )
       }
     },
     looked(living, folds) {

@@ -1,8 +1,10 @@
 /** A fold that has changed is noticed, and builds with different folds that run side by side leave each other's rows alone. */
 import assert from 'node:assert/strict'
-import type { Signal } from '../../../src/index.ts'
+import { type Signal, sql, tableProjection } from '../../../src/index.ts'
 import { ableWorkers } from '../../../src/runtime/subscription/able-workers.ts'
+import { MoneyDeposited } from '../../domain/bank.ts'
 import { onEveryStore, onStore } from '../on-every-store.ts'
+import { recorder } from '../open-bank.ts'
 import { quietTests } from '../quietly.ts'
 import { appendDeposits, type Followed, leasesPass, openFollowed, range } from './follow.ts'
 import { foldedLedger, ledger, ledgerRows, until, watchLedger } from './ledger.ts'
@@ -36,6 +38,40 @@ onEveryStore('a changed fold is told by a signal and in the numbers, until the v
   await again.start()
   assert.equal(signals.filter(({ signal }) => signal === 'projection.changed').length, 1)
 })
+
+for (const name of ['sqlite', 'postgres']) {
+  onStore(name, 'statements of tables that have changed are told, too; they go on with what is there', async (given) => {
+    const paid = (factor: number) =>
+      tableProjection('paid', {
+        events: [MoneyDeposited],
+        consistency: 'async',
+        tables: { paid: 'create table if not exists paid (position bigint primary key, amount bigint not null)' },
+        // The sources must differ: numbers from outside are not seen.
+        apply:
+          factor === 1
+            ? ({ position, data }, sql) => sql`insert into paid values (${position}, ${data.amount})`
+            : ({ position, data }, sql) => sql`insert into paid values (${position}, ${2 * data.amount})`,
+      })
+    const signals = recorder()
+    for (const [factor, changed] of [
+      [1, false],
+      [1, false],
+      [2, true],
+    ] as const) {
+      const app = openFollowed(given, { projections: [paid(factor)], observer: signals })
+      await appendDeposits(given.store, 1, ['a'], 5)
+      await app.settle()
+      assert.deepEqual(await changedIn(app), [changed])
+      await app.stop({ keepStore: true })
+    }
+    assert.deepEqual(signals.of('projection.changed'), [{ signal: 'projection.changed', projection: 'paid', rebuild: 'manual' }])
+    const rows = await given.store.transaction?.((tx) => tx.sql(sql`select amount from paid order by position`))
+    assert.deepEqual(
+      rows?.map((row) => Number(row['amount'])),
+      [5, 5, 10],
+    )
+  })
+}
 
 onEveryStore("'auto' rebuilds a changed view by itself, and the old one is read meanwhile", async (given) => {
   const before = openFollowed(given, { projections: [ledger(1)] })
