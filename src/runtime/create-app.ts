@@ -85,7 +85,7 @@ function makeApp(parts: Parts, tenant: string) {
     if (outcome.ok) await waitAfter(engine, request.command, outcome.receipt, asking)
     return outcome
   }
-  const scope = { engine, tenant, middleware, warm }
+  const scope = { engine, tenant, middleware, warm, scheduled: () => lifecycle.scheduler?.poke() }
   const schedules = schedulesIn(parts, tenant)
 
   return {
