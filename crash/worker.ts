@@ -2,11 +2,10 @@
  * A writing process: asks the bank, and notes each answer in its acknowledgement log. It ends well when its input ends, which also
  * happens when whoever started it is gone; it is made to be killed.
  */
-import { DacapoError } from 'dacapo'
 import { openBank } from '../examples/bank/domain/bank.ts'
-import type { Request } from '../examples/bank/job/request.ts'
-import { type Outcome, settle } from '../examples/bank/job/settle.ts'
+import { settle } from '../examples/bank/job/settle.ts'
 import { openAcknowledgements } from './acknowledgements.ts'
+import { atLast } from './at-last.ts'
 import { requestOf } from './requests.ts'
 
 /** What a writer is told at its start. */
@@ -49,18 +48,7 @@ async function work(): Promise<void> {
   for (const number of numbers) {
     const request = requestOf(seed, writer, number)
     if (earlyAck) acknowledgements.write({ number, key: request.key, answer: { kind: 'early' } })
-    const answer = await settleAtLast(request)
+    const answer = await atLast(() => settle(bank, request))
     if (!earlyAck) acknowledgements.write({ number, key: request.key, answer })
-  }
-}
-
-/** Sends again for as long as the bank says that this may help. */
-async function settleAtLast(request: Request): Promise<Outcome> {
-  for (;;) {
-    try {
-      return await settle(bank, request)
-    } catch (error) {
-      if (!(DacapoError.is(error) && error.retryable)) throw error
-    }
   }
 }

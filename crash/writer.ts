@@ -1,10 +1,8 @@
 /** A writer as the campaign sees it: a process with one life after the other, and everything that was answered to any of them. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { type Acknowledgement, readAcknowledgements } from './acknowledgements.ts'
+import { Child } from './child.ts'
 import type { Orders } from './worker.ts'
 
 const program = join(import.meta.dirname, 'worker.ts')
@@ -22,9 +20,7 @@ export class Writer {
   /** Numbers without an answer, below `#from`. */
   #again: readonly number[] = []
   #from = 0
-  #process: ChildProcess | undefined
-  #ended: Promise<unknown> = Promise.resolve()
-  #said = ''
+  #child: Child | undefined
 
   constructor(folder: string, orders: Omit<Orders, 'log' | 'again' | 'from'>) {
     this.#orders = orders
@@ -34,47 +30,29 @@ export class Writer {
   start(): void {
     rmSync(this.#log, { force: true })
     const orders: Orders = { ...this.#orders, log: this.#log, again: this.#again, from: this.#from }
-    const child = spawn(process.execPath, [program, JSON.stringify(orders)], { stdio: ['pipe', 'ignore', 'pipe'] })
-    this.#said = ''
-    child.stderr.setEncoding('utf8').on('data', (text) => (this.#said += text))
-    child.stdin.on('error', () => {}) // it may be gone already: its end tells how
-    this.#process = child
-    this.#ended = once(child, 'close')
+    this.#child = new Child(program, orders)
   }
 
   /** Ends it without a word. */
   async kill(): Promise<void> {
-    const child = this.#process
+    const child = this.#child
     if (!child) return
-    // One that has ended by itself, which nobody had asked for, is no longer there to be killed.
-    const ending = child.exitCode ?? child.signalCode
-    if (ending !== null) this.#problem(`ended by itself with ${ending}`)
-    child.kill('SIGKILL')
-    await this.#ended
+    this.#note(child, await child.kill())
     this.#collect()
   }
 
   /** Lets it answer what is under way, and waits for its end. */
   async stop(): Promise<void> {
-    const child = this.#process
+    const child = this.#child
     if (!child) return
-    child.stdin?.end()
-    const waiting = new AbortController()
-    const late = pause(patienceMs, 'late', { signal: waiting.signal }).catch(() => {})
-    const inTime = (await Promise.race([this.#ended, late])) !== 'late'
-    waiting.abort()
-    if (!inTime) {
-      this.#problem(`did not stop within ${patienceMs / 1000} s`)
-      child.kill('SIGKILL')
-      await this.#ended
-    } else if (child.exitCode !== 0) this.#problem(`ended with ${child.exitCode ?? child.signalCode}`)
+    this.#note(child, await child.endWithin(patienceMs))
     this.#collect()
     if (this.#again.length > 0) this.problems.push(`writer ${this.#orders.writer} left ${this.#again.length} requests without an answer`)
   }
 
   /** Takes over what the life that has just ended has got answers to. */
   #collect(): void {
-    this.#process = undefined
+    this.#child = undefined
     const now = readAcknowledgements(this.#log)
     this.acknowledged.push(...now)
     if (now.length === 0) this.killedEarly++
@@ -85,7 +63,7 @@ export class Writer {
     this.#from = from
   }
 
-  #problem(what: string): void {
-    this.problems.push(`writer ${this.#orders.writer} ${what}: ${this.#said.trim() || 'it said nothing'}`)
+  #note({ lastWords }: Child, problem: string | undefined): void {
+    if (problem) this.problems.push(`writer ${this.#orders.writer} ${problem}: ${lastWords}`)
   }
 }

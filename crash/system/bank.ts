@@ -74,7 +74,7 @@ export function openBank(store: EventStore, witnessed: string, observer: Observe
     handlers: [payRewards, witness(witnessed)],
     processes: [transfers],
     observer,
-    defaults: { subscriptions: { lease: { milliseconds: leaseMs } } },
+    defaults: { subscriptions: { lease: { milliseconds: leaseMs }, audit: { every: { seconds: 5 } } } },
   })
 }
 

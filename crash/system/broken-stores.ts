@@ -1,6 +1,7 @@
 /** Stores that are broken on purpose: the campaign must find out, or its checks prove nothing. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { EventStore } from 'dacapo'
+import { inFrontOf } from '../../test/runtime/in-front-of.ts'
 import { leaseMs } from './bank.ts'
 
 type Work = Parameters<EventStore['work']['commit']>[0][number]
@@ -67,10 +68,4 @@ function unchecked(given: Work, parts: readonly SubscriptionPart[]): Work {
     steps: (given.steps ?? []).map((step) => ({ ...step, epoch: epochOf(step.subscription, step.part) ?? step.epoch })),
     records: (given.records ?? []).map(({ expectedRevision: _, ...record }) => record),
   }
-}
-
-function inFrontOf(store: EventStore, calls: Partial<EventStore>): EventStore {
-  return new Proxy(store, {
-    get: (target, name) => (name in calls ? calls[name as keyof EventStore] : Reflect.get(target, name, target)),
-  })
 }

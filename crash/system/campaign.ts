@@ -7,8 +7,9 @@ import { accounts, commands, rewards, teller } from './bank.ts'
 import type { Break } from './broken-stores.ts'
 import { check } from './check.ts'
 import { comeToRest } from './come-to-rest.ts'
-import { gather, linesOf } from './evidence.ts'
+import { gather, keep, linesOf } from './evidence.ts'
 import { type Fault, type FaultKind, faultsOf, onFiles, onServers } from './faults.ts'
+import { handoversOf } from './handovers.ts'
 import { Member } from './member.ts'
 import type { Place } from './places.ts'
 
@@ -29,6 +30,7 @@ export interface SystemProgress {
 
 export interface SystemFinding {
   readonly plan: SystemPlan
+  /** Those that have hit something. */
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>
   /** Starts of processes. */
   readonly lives: number
@@ -40,6 +42,8 @@ export interface SystemFinding {
   /** How often a part has got another owner, and how often the one before found out by being refused. */
   readonly handedOver: number
   readonly lost: number
+  /** How often a view was built anew while this went on, and how often another process has gone on with that. */
+  readonly rebuilds: { readonly ended: number; readonly resumed: number }
   /** Commands of the process manager that were sent again, and answered instead of executed. */
   readonly answeredAgain: number
   readonly restSeconds: number
@@ -67,6 +71,11 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
   const faults: Partial<Record<FaultKind, number>> = {}
   const problems: string[] = []
   let count = 0
+  /** A fault is one when it has hit something: not whatever was planned has happened. */
+  function hit(kind: FaultKind): void {
+    faults[kind] = (faults[kind] ?? 0) + 1
+    count++
+  }
   const progress = (phase: SystemProgress['phase']) => onProgress?.({ seconds: elapsed(), faults: count, phase })
 
   try {
@@ -81,12 +90,14 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
       ...(await comeToRest(store, plan.break ? brokenPatienceMs : patienceMs, signal)).map((what) => `it did not come to rest: ${what}`),
     )
     const restSeconds = (performance.now() - resting) / 1000
+    // Before they end: who does hands his parts over, too.
+    const said = Map.groupBy(linesOf(signals), (line) => line.split(' ')[0])
+    const { handedOver, resumed } = handoversOf(said.get('part') ?? [])
     await Promise.all(members.map((member) => member.stop()))
     progress('checking')
     const evidence = await gather(store, { seed, journals, witnessed })
     problems.push(...members.flatMap((member) => member.problems), ...check(evidence))
-    const said = Map.groupBy(linesOf(signals), (line) => line.split(' ')[0])
-    const parts = said.get('part') ?? []
+    if (problems.length > 0) await keep(evidence, at('evidence.json'))
     const ofType = (name: string) => evidence.log.filter(({ type }) => type === name)
     const failed = ofType('TransferFailed')
     return {
@@ -101,8 +112,9 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
         timedOut: failed.filter(({ data }) => data.why === 'timed out').length,
       },
       deliveries: evidence.delivered.length,
-      handedOver: parts.length - new Set(parts).size,
+      handedOver,
       lost: said.get('lost')?.length ?? 0,
+      rebuilds: { ended: said.get('rebuilt')?.length ?? 0, resumed },
       answeredAgain: said.get('answered')?.length ?? 0,
       restSeconds,
       seconds: elapsed(),
@@ -129,8 +141,6 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
         left = fault.atMs - (performance.now() - began)
         if (left > 0) await pause(Math.min(left, 500), undefined, { signal })
       }
-      faults[fault.kind] = (faults[fault.kind] ?? 0) + 1
-      count++
       const injected: Promise<unknown> = inject(fault, members[fault.victim] as Member)
         .catch((error) => void problems.push(`a fault (${fault.kind}) could not be made: ${error}`))
         .finally(() => underWay.delete(injected))
@@ -141,15 +151,15 @@ export async function systemCampaign(place: Place, plan: SystemPlan): Promise<Sy
 
   async function inject({ kind, victim, forMs, isFatal }: Fault, member: Member): Promise<void> {
     if (kind === 'kill') {
-      await member.kill()
+      if (await member.kill()) hit(kind)
       await pause(forMs)
       member.start()
     } else if (kind === 'freeze' || kind === 'long freeze') {
-      member.freeze()
+      if (member.freeze()) hit(kind)
       await pause(forMs)
       if (!isFatal) return member.wake()
       await member.kill()
       member.start()
-    } else await place.spoil?.(victim, kind)
+    } else await place.spoil?.(victim, kind, () => hit(kind))
   }
 }

@@ -3,16 +3,18 @@
 import { some } from '../some.ts'
 import { rewards } from './bank.ts'
 import type { Evidence, LogEvent } from './evidence.ts'
+import { largeAmount } from './transfers.ts'
 
 export function check(evidence: Evidence): readonly string[] {
   const problems = [
     ...checkLog(evidence),
     ...checkTransfers(evidence),
     ...checkAnswers(evidence),
+    ...checkApprovals(evidence),
     ...checkMoney(evidence),
     ...checkViews(evidence),
     ...checkDeliveries(evidence),
-    some(evidence.given, 'dead letters and stuck processes'),
+    some(evidence.given, 'dead letters, stuck processes and holes'),
   ]
   return problems.filter((problem) => problem !== undefined)
 }
@@ -41,12 +43,16 @@ const ends: Readonly<Record<string, readonly string[]>> = {
   refused: ['TransferFailed'],
 }
 
-/** Each transfer is completed, or everything of it was taken back; each of its steps was done once. Everything else is a deposit. */
+/**
+ * Each transfer is completed, a large one only when somebody has approved it, or everything of it was taken back; each of its steps was
+ * done once. Everything else is a deposit.
+ */
 function checkTransfers({ log, asked }: Evidence): Problems {
   const known = new Set(asked.map(({ request }) => request.key))
   const unfinished: string[] = []
   const repeated: string[] = []
   const other: string[] = []
+  const unapproved: string[] = []
   for (const [key, events] of byKey(log)) {
     if (!known.has(key)) continue
     const steps = events.map(stepOf)
@@ -58,14 +64,19 @@ function checkTransfers({ log, asked }: Evidence): Problems {
     const own = steps.filter((step) => step !== 'TransferRequested' && step !== 'TransferApproved')
     if (new Set(steps).size < steps.length) repeated.push(`${key}: ${steps.join(', ')}`)
     else if (!own.includes('TransferCompleted') && !own.includes('TransferFailed')) unfinished.push(`${key}: ${steps.join(', ')}`)
+    else if (steps.includes('TransferCompleted') && isLarge(events) && !steps.includes('TransferApproved')) unapproved.push(key)
     else if (!Object.values(ends).some((end) => sameSteps(end, own))) other.push(`${key}: ${steps.join(', ')}`)
   }
   return [
     some(repeated, 'requests were carried out more than once'),
     some(unfinished, 'transfers have no end'),
     some(other, 'transfers are neither complete nor taken back'),
+    some(unapproved, 'large transfers were completed without an approval'),
   ]
 }
+
+const isLarge = (events: readonly LogEvent[]) =>
+  events.some(({ type, data }) => type === 'TransferRequested' && (data.amount ?? 0) >= largeAmount)
 
 function stepOf({ type, stream, data }: LogEvent): string {
   if (type !== 'MoneyDeposited') return type
@@ -91,42 +102,58 @@ function checkAnswers({ log, asked }: Evidence): Problems {
   ]
 }
 
-/** What clients and rewards have paid in is there, and none of it is on its way. */
-function checkMoney({ log, balances }: Evidence): Problems {
+/** Each approval that a client was told of is in the log, once, and no other. */
+function checkApprovals({ log, asked }: Evidence): Problems {
+  const inLog = Map.groupBy(
+    log.filter(({ type }) => type === 'TransferApproved'),
+    ({ correlationId }) => correlationId,
+  )
+  const accepted = Map.groupBy(
+    asked.filter(({ request, told }) => request.command === 'ApproveTransfer' && told === 'accepted'),
+    ({ request }) => request.key,
+  )
+  const differing = [...new Set([...inLog.keys(), ...accepted.keys()])].flatMap((key) => {
+    const [count, found] = [accepted.get(key)?.length ?? 0, inLog.get(key)?.length ?? 0]
+    return count === found ? [] : [`${key} ${found} of ${count}`]
+  })
+  return [some(differing, 'transfers have other approvals in the log than clients were told of')]
+}
+
+/** What clients were told that they have paid in is there, with a cent for each transfer that was completed, and none of it is on its way. */
+function checkMoney({ log, asked, balances }: Evidence): Problems {
   const inLog = [...foldAccounts(log).values()].reduce((sum, one) => sum + one.sum, 0)
   const inView = [...balances.values()].reduce((sum, one) => sum + one, 0)
-  const transfers = new Set(log.filter(({ type }) => type === 'TransferRequested').map(({ correlationId }) => correlationId))
-  const isPaidIn = (event: LogEvent) =>
-    event.type === 'MoneyDeposited' && !(transfers.has(event.correlationId) && stepOf(event) !== 'rewarded')
-  const paidIn = log.filter(isPaidIn).reduce((sum, { data }) => sum + (data.amount ?? 0), 0)
+  const deposits = asked.filter(({ request, told }) => request.command === 'Deposit' && told === 'accepted')
+  const rewarded = log.filter(({ type }) => type === 'TransferCompleted').length
+  const paidIn = deposits.reduce((sum, { request }) => sum + (request.input.amount ?? 0), rewarded)
   return [
     inLog === paidIn ? undefined : `${paidIn} were paid in, but accounts have ${inLog}`,
     inView === paidIn ? undefined : `${paidIn} were paid in, but the rows of accounts say ${inView}`,
   ]
 }
 
-/** Every row is the fold of the log. */
-function checkViews({ log, balances, sums, tallies }: Evidence): Problems {
+/** Every row is the fold of the log, and what a rebuild comes to. */
+function checkViews({ log, balances, sums, differing: notAsRebuilt, tallies }: Evidence): Problems {
   const folded = foldAccounts(log)
   const accounts = [...new Set([...folded.keys(), ...balances.keys(), ...sums.keys()])]
-  const { sum: noSum, count: noCount } = { sum: 0, count: 0 }
-  const differs = (account: string) => {
-    const [expected, found] = [folded.get(account), sums.get(account)]
-    return (expected?.sum ?? noSum) !== (found?.sum ?? noSum) || (expected?.count ?? noCount) !== (found?.count ?? noCount)
-  }
-  const counted = ['TransferRequested', 'TransferCompleted', 'TransferFailed'].filter(
-    (name) => (tallies.get(name) ?? 0) !== log.filter(({ type }) => type === name).length,
-  )
+  const nothing = { sum: 0, count: 0 }
+  const differing = accounts.flatMap((account) => {
+    const { sum, count } = folded.get(account) ?? nothing
+    const found = sums.get(account) ?? nothing
+    return sum === found.sum && count === found.count ? [] : [`${account} ${found.sum} of ${sum}, after ${found.count} of ${count} events`]
+  })
+  const miscounted = ['TransferRequested', 'TransferCompleted', 'TransferFailed'].flatMap((name) => {
+    const [count, found] = [log.filter(({ type }) => type === name).length, tallies.get(name) ?? 0]
+    return count === found ? [] : [`${name} ${found} of ${count}`]
+  })
   return [
     some(
       accounts.filter((account) => (balances.get(account) ?? 0) !== (folded.get(account)?.sum ?? 0)),
       'rows of the transactional view differ from the log',
     ),
-    some(accounts.filter(differs), 'rows of the async view differ from the log'),
-    some(
-      counted.map((name) => `${name} ${tallies.get(name) ?? 0}`),
-      'rows of the table differ from the log',
-    ),
+    some(differing, 'rows of the async view differ from the log'),
+    some(miscounted, 'rows of the table differ from the log'),
+    some(notAsRebuilt, 'rows of the async view differ from a rebuild'),
   ]
 }
 

@@ -1,6 +1,6 @@
 /** Asks the bank without end, some things at once; and again, until it is answered. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { DacapoError } from 'dacapo'
+import { atLast } from '../at-last.ts'
 import { type SystemBank, teller } from './bank.ts'
 import { note, readJournal, type Told } from './journal.ts'
 import { type ClientRequest, requestOf } from './requests.ts'
@@ -34,15 +34,7 @@ export async function runClient(bank: SystemBank, { seed, client, journal }: Cli
   await Promise.all(Array.from({ length: lanes }, lane))
 }
 
-/** Sends again for as long as the bank says that this may help. */
 async function answerTo(bank: SystemBank, { command, input, key, idempotencyKey }: ClientRequest): Promise<Told> {
-  for (;;) {
-    try {
-      const outcome = await bank.attempt({ command, input }, { actor: teller, correlationId: key, idempotencyKey })
-      return outcome.ok ? 'accepted' : `rejected ${outcome.rejection.code}`
-    } catch (error) {
-      if (!(DacapoError.is(error) && error.retryable)) throw error
-      await pause(50)
-    }
-  }
+  const outcome = await atLast(() => bank.attempt({ command, input }, { actor: teller, correlationId: key, idempotencyKey }))
+  return outcome.ok ? 'accepted' : `rejected ${outcome.rejection.code}`
 }

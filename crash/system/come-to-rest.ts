@@ -23,7 +23,8 @@ async function restlessOf({ work }: EventStore, head: number): Promise<readonly 
     work.records({ kind: 'timer', limit: 1000 }),
     work.records({ kind: 'process', status: 'running', limit: 1000 }),
     work.records({ kind: 'parked', status: 'retrying', limit: 1000 }),
+    work.records({ kind: 'rebuild', status: 'running', limit: 1000 }),
   ])
-  const names = ['timers wait', 'instances of processes have not ended', 'events are tried again']
+  const names = ['timers wait', 'instances of processes have not ended', 'events are tried again', 'views are being rebuilt']
   return [...behind, ...counts.flatMap(({ length }, i) => (length > 0 ? [`${length} ${names[i]}`] : []))]
 }

@@ -1,8 +1,9 @@
 /** Everything that is known when the bank has come to rest: what the log says, what views say, and what was told to whom. */
 import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { createApp, type EventStore } from 'dacapo'
 import { balances } from '../../examples/bank/domain/balances.ts'
-import { accounts, commands, rewards, sums, tallies } from './bank.ts'
+import { accounts, commands, leaseMs, rewards, sums, tallies } from './bank.ts'
 import { readJournal, type Told } from './journal.ts'
 import { type ClientRequest, requestOf } from './requests.ts'
 
@@ -28,9 +29,11 @@ export interface Evidence {
   /** Rows by account: of the transactional view and of the async one. */
   readonly balances: ReadonlyMap<string, number>
   readonly sums: ReadonlyMap<string, { readonly sum: number; readonly count: number }>
+  /** Rows of the async view that are stored otherwise than they would be built now, as the store itself has compared them. */
+  readonly differing: readonly string[]
   /** Events by type, as the table has counted them. */
   readonly tallies: ReadonlyMap<string, number>
-  /** What nobody goes on with by himself: dead letters, and instances of processes that are stuck. */
+  /** What nobody goes on with by himself: dead letters, instances of processes that are stuck, and holes that an audit has found. */
   readonly given: readonly string[]
 }
 
@@ -51,8 +54,6 @@ export async function gather(store: EventStore, { seed, journals, witnessed }: S
   const known = [...accounts, rewards, 'nobody']
   const rows = await Promise.all(known.map(async (one) => [one, await app.view(balances).get(one), await app.view(sums).get(one)] as const))
   const counted = await app.transaction((tx) => tx.sql`select type, events from transfer_tallies`)
-  const dead = await store.work.records({ kind: 'parked', limit: 1000 })
-  const stuck = await store.work.records({ kind: 'process', status: 'stuck', limit: 1000 })
   return {
     log,
     asked: journals.flatMap((journal, i) =>
@@ -64,9 +65,38 @@ export async function gather(store: EventStore, { seed, journals, witnessed }: S
     }),
     balances: new Map(rows.flatMap(([account, row]) => (row ? [[account, row.balance] as const] : []))),
     sums: new Map(rows.flatMap(([account, , row]) => (row ? [[account, row] as const] : []))),
+    differing: await compareSums(store),
     tallies: new Map(counted.map(({ type, events }) => [String(type), Number(events)])),
-    given: [...dead, ...stuck].map(({ kind, owner, key }) => `${kind} ${owner} ${key}`),
+    given: await givenUp(store),
   }
+}
+
+/** The other rows are made by an app that follows the log for so long. */
+async function compareSums(store: EventStore): Promise<readonly string[]> {
+  const app = createApp({ store, commands, projections: [sums], defaults: { subscriptions: { lease: { milliseconds: leaseMs } } } })
+  await app.start()
+  try {
+    const { differences } = await app.subscriptions.compare(sums)
+    return differences.map((difference) => JSON.stringify(difference))
+  } finally {
+    await app.stop({ keepStore: true })
+  }
+}
+
+/** What nobody goes on with by himself. */
+export async function givenUp({ work }: EventStore): Promise<readonly string[]> {
+  const records = await Promise.all([
+    work.records({ kind: 'parked', limit: 1000 }),
+    work.records({ kind: 'process', status: 'stuck', limit: 1000 }),
+    work.records({ kind: 'hole', limit: 1000 }),
+  ])
+  return records.flat().map(({ kind, owner, key }) => `${kind} ${owner} ${key}`)
+}
+
+/** Writes it down for a person. */
+export async function keep(evidence: Evidence, file: string): Promise<void> {
+  const plain = (_: string, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value)
+  await writeFile(file, JSON.stringify(evidence, plain, 2))
 }
 
 /** Lines of a file that may not be there; a last one without its end was cut by a kill. */

@@ -1,8 +1,7 @@
 /** A process of the bank as the campaign sees it: one life after the other, killed, frozen and woken up from outside. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { Child } from '../child.ts'
 import type { Said, SystemOrders } from './process.ts'
 
 const program = join(import.meta.dirname, 'process.ts')
@@ -15,10 +14,8 @@ export class Member {
   /** How often it was started. */
   lives = 0
   readonly #orders: SystemOrders
-  #process: ChildProcess | undefined
-  #ended: Promise<unknown> = Promise.resolve()
-  #said = ''
-  #lastWords = ''
+  /** The present life, if there is one. */
+  #child: Child | undefined
   #isOver = false
 
   constructor(orders: SystemOrders) {
@@ -27,87 +24,67 @@ export class Member {
 
   start(): void {
     if (this.#isOver) return
-    const child = spawn(process.execPath, [program, JSON.stringify(this.#orders)])
-    this.#said = ''
-    this.#lastWords = ''
-    child.stdout.setEncoding('utf8').on('data', (text) => (this.#said += text))
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      this.#lastWords = `${this.#lastWords}${text}`.slice(-2000)
-    })
-    child.stdin.on('error', () => {}) // it may be gone already: its end tells how
-    this.#process = child
-    this.#ended = once(child, 'close')
+    this.#child = new Child(program, this.#orders)
     this.lives++
-  }
-
-  /** Whether it has said so in this life. */
-  has(said: Said): boolean {
-    return this.#said.split('\n').includes(said)
   }
 
   /** Waits for its start. @throws Error it has ended instead. */
   async started(signal?: AbortSignal): Promise<void> {
-    for (; !this.has('started'); await pause(20, undefined, { signal })) {
-      const { exitCode, signalCode } = this.#process as ChildProcess
-      if (exitCode !== null || signalCode !== null)
-        throw new Error(`Process ${this.#orders.client} ended at its start: ${this.#lastWords.trim()}`)
-    }
+    for (; !this.#has('started'); await pause(20, undefined, { signal }))
+      if (this.#child?.ending !== undefined)
+        throw new Error(`Process ${this.#orders.client} ended at its start with ${this.#child.ending}: ${this.#child.lastWords}`)
   }
 
-  /** Ends it without a word, also while it is frozen. */
-  async kill(): Promise<void> {
-    const child = this.#process
-    if (!child) return
-    this.#process = undefined
-    // One that has ended by itself, which nobody had asked for, is no longer there to be killed.
-    const ending = child.exitCode ?? child.signalCode
-    if (ending !== null) this.#problem(`ended by itself with ${ending}`)
-    child.kill('SIGKILL')
-    await this.#ended
+  /** Ends it without a word, also while it is frozen. Returns whether there was anybody to be ended. */
+  async kill(): Promise<boolean> {
+    const child = this.#child
+    if (!child) return false
+    this.#child = undefined
+    const problem = await child.kill()
+    this.#note(child, problem)
+    return problem === undefined
   }
 
   /** For ever, whatever is still planned for it. */
   async end(): Promise<void> {
     this.#isOver = true
-    this.#process?.kill('SIGKILL')
-    await this.#ended
+    await this.#child?.kill()
   }
 
-  freeze(): void {
-    this.#process?.kill('SIGSTOP')
+  /** Returns whether there was anybody to be frozen. */
+  freeze(): boolean {
+    return this.#child?.signal('SIGSTOP') ?? false
   }
 
   wake(): void {
-    this.#process?.kill('SIGCONT')
+    this.#child?.signal('SIGCONT')
   }
 
   /** Lets it ask for nothing new; it goes on with what follows the log. */
   async rest(): Promise<void> {
-    this.#process?.stdin?.write('rest')
-    for (const end = performance.now() + patienceMs; !this.has('resting'); await pause(20)) {
-      if (this.#process?.exitCode !== null) return this.#problem('ended instead of coming to rest')
-      if (performance.now() > end) return this.#problem(`had requests without an answer after ${patienceMs / 1000} s`)
+    const child = this.#child
+    if (!child) return
+    child.tell('rest')
+    for (const end = performance.now() + patienceMs; !this.#has('resting'); await pause(20)) {
+      if (child.ending !== undefined) return this.#note(child, `ended with ${child.ending} instead of coming to rest`)
+      if (performance.now() > end) return this.#note(child, `had requests without an answer after ${patienceMs / 1000} s`)
     }
   }
 
   /** Lets it end, and waits for that. */
   async stop(): Promise<void> {
-    const child = this.#process
+    const child = this.#child
     if (!child) return
-    child.stdin?.end()
-    const waiting = new AbortController()
-    const late = pause(patienceMs, 'late', { signal: waiting.signal }).catch(() => {})
-    const inTime = (await Promise.race([this.#ended, late])) !== 'late'
-    waiting.abort()
-    if (!inTime) {
-      this.#problem(`did not end within ${patienceMs / 1000} s`)
-      child.kill('SIGKILL')
-      await this.#ended
-    } else if (child.exitCode !== 0) this.#problem(`ended with ${child.exitCode ?? child.signalCode}`)
-    this.#process = undefined
+    this.#note(child, await child.endWithin(patienceMs))
+    this.#child = undefined
   }
 
-  #problem(what: string): void {
-    this.problems.push(`process ${this.#orders.client} ${what}: ${this.#lastWords.trim() || 'it said nothing'}`)
+  /** Whether it has said so in this life. */
+  #has(said: Said): boolean {
+    return this.#child?.said.includes(said) === true
+  }
+
+  #note({ lastWords }: Child, problem: string | undefined): void {
+    if (problem) this.problems.push(`process ${this.#orders.client} ${problem}: ${lastWords}`)
   }
 }

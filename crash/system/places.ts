@@ -15,16 +15,20 @@ export type ConnectionFault = Extract<FaultKind, 'terminate' | 'cut' | 'lose an 
 
 export interface Place {
   readonly kind: 'sqlite' | 'postgres'
-  /** In words. */
+  /** Where the bank is to be found. */
   readonly name: string
-  /** For what processes write beside the bank. */
+  /** For what processes write beside the bank, and for the evidence. */
   readonly folder: string
   /** The bank as a process sees it. */
   at(process: number): string
   /** The bank as it is, for whoever looks on. */
   open(): EventStore
-  /** Does something to the connections of a process; absent where there are none. */
-  readonly spoil?: (process: number, fault: ConnectionFault) => Promise<void>
+  /**
+   * Does something to the connections of a process; absent where there are none.
+   *
+   * @param hit  called when something was hit: for a lost answer, when a request has come that it could be lost of.
+   */
+  readonly spoil?: (process: number, fault: ConnectionFault, hit: () => void) => Promise<void>
   /** Removes everything, unless it is to be kept. */
   end(isKept: boolean): Promise<void>
 }
@@ -42,6 +46,9 @@ export async function onFile(): Promise<Place> {
   }
 }
 
+/** What makes something durable: a batch of appends, work that follows the log, and either of them when it has statements. */
+const worthLosing = [/append_batch/, /commit_work/, /^\s*commit\b/i] as const
+
 let made = 0
 
 /** A database of its own on a server, which every process reaches through a proxy of its own. */
@@ -54,10 +61,14 @@ export async function onServer(server: string, processes: number, seed: number):
   const proxies = await Promise.all(Array.from({ length: processes }, () => startProxy({ url: own.href })))
   const { pick } = random(seed)
   const nameOf = (process: number) => `${database}_${process}`
+  let losses = 0
 
-  async function terminateOne(process: number): Promise<void> {
+  /** Returns whether there was one, and it was still there. */
+  async function terminateOne(process: number): Promise<boolean> {
     const backends = await ask(server, 'SELECT pid FROM pg_stat_activity WHERE application_name = $1 ORDER BY pid', [nameOf(process)])
-    if (backends.length > 0) await ask(server, 'SELECT pg_terminate_backend($1)', [pick(backends)['pid']])
+    if (backends.length === 0) return false
+    const [outcome] = await ask(server, 'SELECT pg_terminate_backend($1) AS "isEnded"', [pick(backends)['pid']])
+    return outcome?.['isEnded'] === true
   }
 
   return {
@@ -70,11 +81,14 @@ export async function onServer(server: string, processes: number, seed: number):
       return url.href
     },
     open: () => postgres(own.href, { maxConnections: 4 }),
-    async spoil(process, fault) {
+    async spoil(process, fault, hit) {
       const proxy = proxies[process] as PostgresProxy
-      if (fault === 'terminate') await terminateOne(process)
-      else if (fault === 'cut') proxy.cut()
-      else void proxy.spoilNext('lose the answer', /append|commit/i)
+      if (fault === 'terminate') {
+        if (await terminateOne(process)) hit()
+      } else if (fault === 'cut') {
+        if (proxy.connections > 0) hit()
+        proxy.cut()
+      } else void proxy.spoilNext('lose the answer', worthLosing[losses++ % worthLosing.length]).then(hit)
     },
     async end(isKept) {
       await Promise.all(proxies.map((proxy) => proxy.close()))

@@ -4,12 +4,14 @@
  */
 import { appendFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { DacapoError, type Signal } from 'dacapo'
+import type { Signal } from 'dacapo'
 import { postgres } from 'dacapo/postgres'
 import { sqlite } from 'dacapo/sqlite'
-import { openBank } from './bank.ts'
+import { atLast } from '../at-last.ts'
+import { openBank, sums } from './bank.ts'
 import { type Break, broken } from './broken-stores.ts'
 import { runClient } from './client.ts'
+import { startLine } from './handovers.ts'
 
 /** What it is told at its start. */
 export interface SystemOrders {
@@ -31,29 +33,30 @@ export type Said = 'started' | 'resting'
 
 const orders: SystemOrders = JSON.parse(process.argv[2] as string)
 
+/** How long nothing is rebuilt at most. */
+const longestPauseMs = 500
+
 const resting = new AbortController()
 const alone = new Promise((resolve) => process.stdin.once('end', resolve))
 for (const end of ['data', 'end'] as const) process.stdin.once(end, () => resting.abort())
 
 const place = orders.store === 'postgres' ? postgres(orders.at, { maxConnections: 5 }) : sqlite(orders.at)
 const bank = openBank(orders.break ? broken(place, orders.break) : place, orders.witnessed, countSome)
-await startAtLast()
+await atLast(() => bank.start())
 say('started')
-await runClient(bank, orders, resting.signal)
+// A control is about something else, and may leave a view that cannot be built.
+await Promise.all([runClient(bank, orders, resting.signal), orders.break ? undefined : rebuildNowAndThen()])
 say('resting')
 await alone
+await bank.subscriptions.audit()
 await bank.stop()
 process.exit()
 
-/** Tries again for as long as the store says that this may help. */
-async function startAtLast(): Promise<void> {
-  for (;;) {
-    try {
-      return await bank.start()
-    } catch (error) {
-      if (!(DacapoError.is(error) && error.retryable)) throw error
-      await pause(100)
-    }
+/** Has a view built anew again and again, beside the work of all others; what is under way when a process ends goes on elsewhere. */
+async function rebuildNowAndThen(): Promise<void> {
+  while (!resting.signal.aborted) {
+    await atLast(() => bank.subscriptions.rebuild(sums))
+    await pause(Math.random() * longestPauseMs, undefined, { signal: resting.signal }).catch(() => {})
   }
 }
 
@@ -69,11 +72,13 @@ function countSome(signal: Signal): void {
 function lineOf(signal: Signal): string | undefined {
   switch (signal.signal) {
     case 'subscription.start':
-      return `part ${signal.kind}:${signal.name} ${signal.part}`
+      return startLine(signal, `${orders.client}/${process.pid}`)
     case 'lease.lost':
       return 'lost'
     case 'process.command':
       return signal.duplicate ? 'answered' : undefined
+    case 'projection.rebuild.stop':
+      return signal.outcome === 'switched' ? 'rebuilt' : undefined
     case 'process.timer':
       return signal.change === 'fired' ? 'timer' : undefined
     default:

@@ -15,7 +15,9 @@ export async function runSystem({ store, seconds, break: broken }: SystemOptions
       const finding = await systemCampaign(place, { seconds, seed, break: broken, signal, onProgress: progress.update })
       progress.stop()
       isKept = finding.problems.length > 0 && !broken
-      showSystemFinding(finding, place, isKept)
+      // A server of its own ends with the campaign; the evidence is in the folder.
+      const kept = store === 'postgres' ? [place.folder] : [...new Set([place.folder, place.name])]
+      showSystemFinding(finding, place, isKept ? kept : [])
       return finding.problems.length > 0
     } finally {
       await place.end(isKept)

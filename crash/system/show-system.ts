@@ -38,9 +38,10 @@ function lines(factsOf: (progress: SystemProgress) => string) {
   }
 }
 
-export function showSystemFinding(finding: SystemFinding, place: Place, isKept: boolean): void {
-  const { plan, faults, lives, events, requests, transfers, deliveries, handedOver, lost, answeredAgain, restSeconds, seconds, problems } =
-    finding
+/** @param kept  what is still there afterwards. */
+export function showSystemFinding(finding: SystemFinding, place: Place, kept: readonly string[]): void {
+  const { plan, faults, lives, events, requests, transfers, deliveries, handedOver, lost, rebuilds, answeredAgain } = finding
+  const { restSeconds, seconds, problems } = finding
   const injected = Object.entries(faults).map(([kind, count]) => `${number(count)} × ${kind}`)
   say(
     '',
@@ -49,10 +50,11 @@ export function showSystemFinding(finding: SystemFinding, place: Place, isKept: 
     `${number(requests)} requests, ${number(events)} events, handled ${number(deliveries)} times`,
     `transfers: ${number(transfers.completed)} completed, ${number(transfers.failed)} failed, ${number(transfers.timedOut)} of them in time-outs`,
     `${number(handedOver)} parts handed over, ${number(lost)} leases found to be lost, ${number(answeredAgain)} commands sent again and answered`,
+    `${number(rebuilds.ended)} rebuilds of a view, ${number(rebuilds.resumed)} of them gone on with by another process`,
     `${seconds.toFixed(1)} s, ${restSeconds.toFixed(1)} of them to come to rest; seed ${plan.seed}`,
   )
   if (problems.length > 0) showProblems(problems)
   else say(paint.green('✔ money, transfers, views and handled events are what the log says; nothing was missed or done twice'))
-  if (isKept) say(`It is kept: ${place.name} and ${place.folder}.`)
+  if (kept.length > 0) say(`It is kept: ${kept.join(' and ')}.`)
   if (plan.break) sayControl(problems)
 }

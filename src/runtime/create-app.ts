@@ -77,25 +77,12 @@ interface Parts {
 function makeApp(parts: Parts, tenant: string) {
   const { engine, warm, lifecycle, middleware } = parts
   const { during } = lifecycle
-  const path = executionPath(parts, tenant)
-  const forAttempt = { ...path, during: <T>(call: () => Promise<T>) => during('attempt', call) }
-  const patiently = async (way: ExecutionPath, request: CommandRequest, asking: any) => {
-    if (asking?.waitFor?.length) await waitBefore(engine, asking.waitFor)
-    const outcome = await executeCommand(way, request, asking)
-    if (outcome.ok) await waitAfter(engine, request.command, outcome.receipt, asking)
-    return outcome
-  }
   const scope = { engine, tenant, middleware, warm, scheduled: () => lifecycle.scheduler?.poke() }
   const schedules = schedulesIn(parts, tenant)
 
   return {
     tenant,
-    attempt: (request: CommandRequest, asking: any) => patiently(forAttempt, request, asking),
-    async execute(request: CommandRequest, asking: any) {
-      const outcome = await patiently(path, request, asking)
-      if (!outcome.ok) throw new CommandRejectedError(request.command, outcome.rejection, outcome.duplicate)
-      return outcome.receipt
-    },
+    ...commandCalls(parts, tenant),
     load: (aggregate: AnyAggregate, id: string, options: LoadOptions = {}) =>
       during('load', () => loadFor(engine, warm, aggregate, tenant, id, options)),
     history: (aggregate: AnyAggregate, id: string, options: HistoryOptions = {}) =>
@@ -124,15 +111,7 @@ function makeApp(parts: Parts, tenant: string) {
       assertTenant(id)
       return makeApp(parts, id)
     },
-    subscriptions: lazily<SubscriptionCalls>(
-      lifecycle,
-      'subscriptions',
-      ['list', 'pause', 'resume', 'rewind', 'audit', 'forgetHoles', 'rebuild', 'compare'],
-      async () => {
-        const { subscriptionCalls } = await import('./subscription/operate.ts')
-        return subscriptionCalls(engine, () => lifecycle.subscriptions, lifecycle.stopping)
-      },
-    ),
+    subscriptions: subscriptionsIn(parts),
     deadLetters: deadLettersIn(parts, tenant),
     schedule: schedules.schedule,
     schedules,
@@ -155,6 +134,33 @@ function makeApp(parts: Parts, tenant: string) {
     [Symbol.asyncDispose]: async () => lifecycle.stop(false),
   }
 }
+
+/** Executes commands in one tenant, and waits for what follows the log where it is asked to. */
+function commandCalls(parts: Parts, tenant: string) {
+  const { engine, lifecycle } = parts
+  const path = executionPath(parts, tenant)
+  const forAttempt = { ...path, during: <T>(call: () => Promise<T>) => lifecycle.during('attempt', call) }
+  const patiently = async (way: ExecutionPath, request: CommandRequest, asking: any) => {
+    if (asking?.waitFor?.length) await waitBefore(engine, asking.waitFor)
+    const outcome = await executeCommand(way, request, asking)
+    if (outcome.ok) await waitAfter(engine, request.command, outcome.receipt, asking)
+    return outcome
+  }
+  return {
+    attempt: (request: CommandRequest, asking: any) => patiently(forAttempt, request, asking),
+    async execute(request: CommandRequest, asking: any) {
+      const outcome = await patiently(path, request, asking)
+      if (!outcome.ok) throw new CommandRejectedError(request.command, outcome.rejection, outcome.duplicate)
+      return outcome.receipt
+    },
+  }
+}
+
+const subscriptionsIn = ({ engine, lifecycle }: Parts): SubscriptionCalls =>
+  lazily(lifecycle, 'subscriptions', ['list', 'pause', 'resume', 'rewind', 'audit', 'forgetHoles', 'rebuild', 'compare'], async () => {
+    const { subscriptionCalls } = await import('./subscription/operate.ts')
+    return subscriptionCalls(engine, () => lifecycle.subscriptions, lifecycle.stopping)
+  })
 
 const deadLettersIn = ({ engine, lifecycle }: Parts, tenant: string): DeadLetters =>
   lazily(lifecycle, 'deadLetters', ['list', 'get', 'retry', 'edit', 'discard'], async () => {
@@ -185,7 +191,7 @@ function handlerCalls(parts: Parts, { tenant, id, metadata }: RecordedEvent): Pi
   return {
     execute(call, options) {
       const asking = { ...options, correlationId: metadata.correlationId, causationId: id }
-      return makeApp(atWork(parts), tenant).execute(call as never, asking) as Promise<never>
+      return commandCalls(atWork(parts), tenant).execute(call as never, asking) as Promise<never>
     },
   }
 }

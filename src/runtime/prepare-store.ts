@@ -31,20 +31,18 @@ export async function prepareStore(engine: Engine): Promise<void> {
   }
 }
 
-/** What a store must know of a projection's view. */
-export function viewDefinitionOf({
-  name,
-  indexes = {},
-  events,
-  initial,
-  evolve,
-  version,
-  key,
-  consistency,
-}: AnyProjection): ViewDefinition {
+/** What a store must know of a projection's view. Remembered: it is wanted at each read, and is a hash of the source of all functions. */
+export function viewDefinitionOf(projection: AnyProjection): ViewDefinition {
+  const known = viewDefinitions.get(projection)
+  if (known) return known
+  const { name, indexes = {}, events, initial, evolve, version, key, consistency } = projection
   const more = [JSON.stringify(Object.entries(indexes).sort()), key]
-  return { view: name, indexes, fingerprint: keptBy(consistency, fingerprintOf({ events, initial, evolve, version, more })) }
+  const definition = { view: name, indexes, fingerprint: keptBy(consistency, fingerprintOf({ events, initial, evolve, version, more })) }
+  viewDefinitions.set(projection, definition)
+  return definition
 }
+
+const viewDefinitions = new WeakMap<AnyProjection, ViewDefinition>()
 
 /** Tells rows that are kept by a subscription from those that appends keep: neither can go on with the other's. */
 const keptBy = (consistency: Consistency, fingerprint: string): string => (consistency === 'async' ? asyncMark + fingerprint : fingerprint)

@@ -67,8 +67,8 @@ function makeTracing(telemetry: Telemetry, store: string): Tracing {
 async function levelsOf(engine: Engine, warm: Pick<WarmAggregates, 'count'>, running: Subscriptions | undefined): Promise<Levels> {
   const levels = { aggregates: warm.count(), warmRows: engine.views.warmRows }
   if (!running) return { ...levels, subscriptions: [] }
-  const { subscriptionStatistics } = await import('./subscription/subscription-statistics.ts')
-  return { ...levels, subscriptions: await subscriptionStatistics(engine, running) }
+  const { subscriptionLevels } = await import('./subscription/levels.ts')
+  return { ...levels, subscriptions: await subscriptionLevels(engine, running) }
 }
 
 /** What is no text could make metadata impossible, and with it the command. */

@@ -3,7 +3,7 @@
  *
  * @example
  * import { test } from 'node:test'
- * runReadModelContract({ name: 'my model', open: () => ({ model: myModel() }) }, { test })
+ * await runReadModelContract({ name: 'my model', open: () => ({ model: myModel() }) }, { test, skip: console.log })
  */
 import type { MaybePromise } from '../core/command.ts'
 import type { ReadModel, ReadModelWrite } from '../core/read-model.ts'
@@ -12,6 +12,8 @@ import { expectEqual } from './contract/expect.ts'
 /** One sentence that must be true of every read model, and the proof. */
 export interface ReadModelCase {
   readonly name: string
+  /** It opens the same data once more, so it is skipped where there is no `reopen`. */
+  readonly needsReopen?: true
   /** @param again  the same data, as another process would open it. */
   run(model: ReadModel, again: () => MaybePromise<ReadModel>): Promise<void>
 }
@@ -26,7 +28,7 @@ export interface ReadModelSubject {
 /** A model for one case. */
 export interface OpenedReadModel {
   readonly model: ReadModel
-  /** Opens the same data as another process would; absent where there is no other. */
+  /** Opens the same data as another process would; absent where no other can. */
   reopen?(): MaybePromise<ReadModel>
   /** Removes what the case leaves behind. */
   cleanUp?(): MaybePromise<void>
@@ -156,6 +158,7 @@ export const readModelContract: readonly ReadModelCase[] = [
   },
   {
     name: 'what was written is there for another process',
+    needsReopen: true,
     async run(model, again) {
       await model.write('v', { rows: [row('a', 3), row('b', 4, null)], checkpoint: at(5) })
       const other = await again()
@@ -168,19 +171,37 @@ export const readModelContract: readonly ReadModelCase[] = [
 
 /** Runs one case on a model of its own. @throws ContractViolation */
 export async function runReadModelCase(subject: ReadModelSubject, one: ReadModelCase): Promise<void> {
-  const { model, reopen = () => model, cleanUp } = await subject.open()
+  const { model, reopen, cleanUp } = await subject.open()
   try {
-    await one.run(model, reopen)
+    if (one.needsReopen && !reopen) throw new Error(`${subject.name} cannot be reopened, so it cannot show that ${one.name}.`)
+    await one.run(model, reopen ?? (() => model))
   } finally {
     await cleanUp?.()
   }
 }
 
-/** Registers every case with a test runner; the one of Node fits as it is. */
-export function runReadModelContract(
+/** What the contract needs of a test runner; the one of Node fits as it is. */
+export interface ReadModelRunner {
+  test(name: string, run: () => Promise<void>): unknown
+  /** Told each case that does not run, with the reason. */
+  skip(sentence: string): void
+}
+
+/**
+ * Registers every case with a test runner.
+ *
+ * Opens a model beforehand to learn whether it can be reopened; so await it before the runner starts.
+ */
+export async function runReadModelContract(
   subject: ReadModelSubject,
-  { test }: { test(name: string, run: () => Promise<void>): unknown },
+  { test, skip }: ReadModelRunner,
   cases = readModelContract,
-): void {
-  for (const one of cases) test(`${subject.name}: ${one.name}`, () => runReadModelCase(subject, one))
+): Promise<void> {
+  const { reopen, cleanUp } = await subject.open()
+  await cleanUp?.()
+  for (const one of cases) {
+    const name = `${subject.name}: ${one.name}`
+    if (one.needsReopen && !reopen) skip(`${name} — skipped: no \`reopen\` was given`)
+    else test(name, () => runReadModelCase(subject, one))
+  }
 }

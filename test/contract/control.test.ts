@@ -8,6 +8,7 @@ import { memory } from '../../src/stores/memory/memory.ts'
 import type { ContractCase, Need } from '../../src/testing/contract/contract-case.ts'
 import { ContractViolation } from '../../src/testing/contract/expect.ts'
 import { runCase, storeContract } from '../../src/testing/store-contract.ts'
+import { workFlaws } from './work-flaws.ts'
 
 type Break = (store: EventStore) => Partial<EventStore>
 
@@ -228,9 +229,33 @@ test('the contract has nothing against a store that is wrapped and not broken', 
   assert.deepEqual(await violations(() => ({}), runnable), [])
 })
 
+const isAsked = (noticedBy: number | string) => {
+  return ({ part, lines }: ContractCase) => (typeof noticedBy === 'number' ? lines.includes(noticedBy) : part === noticedBy)
+}
+
 for (const [sentence, noticedBy, flaw] of flaws) {
   test(`the contract notices a store that ${sentence}`, async () => {
-    const asked = runnable.filter(({ part, lines }) => (typeof noticedBy === 'number' ? lines.includes(noticedBy) : part === noticedBy))
-    assert.notDeepEqual(await violations(flaw, asked), [])
+    assert.notDeepEqual(await violations(flaw, runnable.filter(isAsked(noticedBy))), [])
   })
 }
+
+for (const [sentence, part, noticedBy, flaw] of workFlaws) {
+  test(`the contract notices a store that ${sentence}`, async () => {
+    const failed = await violations(flaw, runnable.filter(isAsked(part)))
+    assert.ok(
+      failed.some((name) => noticedBy.test(name)),
+      failed.join('; ') || 'nothing was noticed',
+    )
+  })
+}
+
+test('no part of the contract is without a flaw that it notices, and neither is a case about generations', () => {
+  const asked = [...flaws.map(([, noticedBy]) => noticedBy), ...workFlaws.map(([, part]) => part)].map(isAsked)
+  const partsOf = (cases: readonly ContractCase[]) => [...new Set(cases.map(({ part }) => part))]
+  assert.deepEqual(partsOf(storeContract.filter((one) => asked.some((isIts) => isIts(one)))), partsOf(storeContract))
+  const generations = storeContract.filter(({ part }) => part === 'generations').map(({ name }) => name)
+  assert.deepEqual(
+    generations.filter((name) => !workFlaws.some(([, , noticedBy]) => noticedBy.test(name))),
+    [],
+  )
+})

@@ -6,7 +6,8 @@ import type { ReadModel, ReadModelWrite } from '../../src/core/read-model.ts'
 import { ContractViolation } from '../../src/testing/contract/expect.ts'
 import { readModelContract, runReadModelCase, runReadModelContract } from '../../src/testing/read-model-contract.ts'
 
-runReadModelContract({ name: 'Map', open: () => ({ model: mapModel() }) }, { test })
+const skipped: string[] = []
+await runReadModelContract({ name: 'Map', open: () => ({ model: mapModel() }) }, { test, skip: (sentence) => void skipped.push(sentence) })
 
 /** Writes other rows than those that it was given. */
 const writing =
@@ -105,7 +106,7 @@ const flaws: readonly (readonly [sentence: string, noticedBy: RegExp, flaw: (mod
 for (const [sentence, noticedBy, flaw] of flaws) {
   test(`a model that ${sentence} does not keep the contract`, async () => {
     const failed: string[] = []
-    for (const one of readModelContract) {
+    for (const one of readModelContract.filter(({ needsReopen }) => !needsReopen)) {
       try {
         await runReadModelCase({ name: 'broken', open: () => ({ model: flaw(mapModel()) }) }, one)
       } catch (error) {
@@ -126,4 +127,10 @@ test('a model that another process finds empty does not keep the contract, and e
   const failed: string[] = []
   for (const one of readModelContract) await runReadModelCase({ name: 'forgetful', open }, one).catch(() => failed.push(one.name))
   assert.deepEqual([failed, cleaned], [['what was written is there for another process'], readModelContract.length])
+})
+
+test('what needs another process is skipped where there is none, which is told, and cannot pass by itself', async () => {
+  assert.deepEqual(skipped, ['Map: what was written is there for another process — skipped: no `reopen` was given'])
+  const one = readModelContract.find(({ needsReopen }) => needsReopen)
+  await assert.rejects(runReadModelCase({ name: 'Map', open: () => ({ model: mapModel() }) }, one!), /Map cannot be reopened/)
 })

@@ -34,6 +34,9 @@ const changes: readonly (readonly [what: string, change: object, message: RegExp
   ['maxBatch without handleBatch', { maxBatch: 10 }, /maxBatch is for handleBatch/],
   ['batches of nothing', { handle: undefined, handleBatch: () => {}, maxBatch: 0 }, /maxBatch of event handler send-receipt/],
   ['batches that are too large', { handle: undefined, handleBatch: () => {}, maxBatch: 1001 }, /at most 1000/],
+  ...[0, -1, 1.5, 65].map(
+    (partitions) => [`${partitions} partitions`, { partitions }, /partitions must be a whole number from 1 to 64/] as const,
+  ),
   ['a state instead of an init', { init: { count: 0 } }, /init must be a function/],
   ['a word instead of an onError', { onError: 'skip' }, /onError must be a function/],
 ]

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { aggregate, command, createApp, event } from '../../src/index.ts'
+import { aggregate, command, createApp, event, eventHandler, processManager } from '../../src/index.ts'
 import { memory } from '../../src/stores/memory/index.ts'
 import * as bankModule from '../domain/bank.ts'
 import { Account, closeAccount, deposit, MoneyDeposited, openAccount, withdraw } from '../domain/bank.ts'
@@ -262,6 +262,19 @@ test('mistakes in what an app is made of are found before the first command', ()
   assert.throws(() => createApp({ store: memory(), commands: [deposit({ accountId: 'a', amount: 1 })] as never }), mistake(/commands\[0\]/))
   assert.throws(() => createApp({ store: {} as never, commands: [deposit] }), mistake(/needs a store/))
   assert.throws(() => createApp({ store: memory(), commands: [deposit], nodeId: -1 }), mistake(/32 bits/))
+  const handler = eventHandler('same', { events: [MoneyDeposited], handle: () => {} })
+  assert.throws(() => createApp({ store: memory(), commands: [], handlers: [handler, { ...handler }] }), mistake(/two parts called same/))
+  const process = processManager('same', {
+    events: [MoneyDeposited],
+    commands: [deposit],
+    correlate: ({ subject }) => subject,
+    initial: () => ({}),
+    evolve: {},
+    on: {},
+  })
+  assert.throws(() => createApp({ store: memory(), commands: [deposit], processes: [process, { ...process }] }), mistake(/same/))
+  const { balances } = bankModule
+  assert.throws(() => createApp({ store: memory(), commands: [], projections: [balances, { ...balances }] }), mistake(/balances/))
   const again = event('MoneyDeposited', z.object({ coins: z.number() }))
   assert.throws(() => createApp({ store: memory(), commands: [deposit], events: [again] }), mistake(/MoneyDeposited/))
 })

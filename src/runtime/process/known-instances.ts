@@ -8,7 +8,7 @@ import type { RecordWrite, WorkRecord, WorkStore } from '../../core/work-store.t
 import type { Engine } from '../engine.ts'
 import { slotOf } from '../subscription/slots.ts'
 import type { ConsumerContext } from '../subscription/subscription.ts'
-import { everyRecord } from './every-record.ts'
+import { everyRecord } from '../work/every-record.ts'
 import { type Instance, noTimers, type TimerChanges } from './instance.ts'
 import { tellChange } from './process-signals.ts'
 import type { TimerRecords } from './timer-records.ts'

@@ -7,6 +7,7 @@ import type { Engine } from '../engine.ts'
 import { deadLettersOf, toId } from '../subscription/dead-letters.ts'
 import { subscriptionId } from '../subscription/define.ts'
 import { pause, withPatience } from '../timeout.ts'
+import { commitOne } from '../work/commit-one.ts'
 import { actKind, requestRecord } from './act-requests.ts'
 import { type Act, isPossible } from './acts.ts'
 import type { Instance, InstanceStatus, TimelineEntry } from './instance.ts'
@@ -133,8 +134,7 @@ export function processInstancesOf(
     const request = ids.next()
     toJson(actor ?? null, `actor who wants to ${act} ${nameOf(id)}`)
     const asked = { instance: id, act, ...(reason === undefined ? {} : { reason }), ...(actor === undefined ? {} : { by: actor }) }
-    const [result] = await store.work.commit([{ records: [requestRecord(owner, tenant, request, asked, clock.now())] }])
-    if (result?.kind === 'refused') throw result.error
+    await commitOne(store.work, { records: [requestRecord(owner, tenant, request, asked, clock.now())] })
     poke(owner)
     const what = `To ${act} ${nameOf(id)}, which stays requested until it is done,`
     await withPatience((abandoned) => untilDone(request, abandoned), { timeoutMs, signal: undefined }, what, clock)

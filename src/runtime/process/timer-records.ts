@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts'
 import { fromJson } from '../../core/json.ts'
 import type { RecordWrite, WorkRecord, WorkStore } from '../../core/work-store.ts'
 import { type Slots, slotOf } from '../subscription/slots.ts'
-import { everyRecord } from './every-record.ts'
+import { everyRecord } from '../work/every-record.ts'
 import type { KeptTimer, TimerChanges } from './instance.ts'
 
 /** The kind of records. */

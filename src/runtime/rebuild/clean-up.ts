@@ -1,15 +1,37 @@
 /** Deletes what rebuilds have left behind: the rows of before, and those of one that was cancelled. */
+import type { EventStore } from '../../core/event-store.ts'
+import { type Gate, gate } from '../../core/gate.ts'
 import type { RecordWrite, WorkRecord } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
 import { controlKind } from '../subscription/control.ts'
 import { parkedKind } from '../subscription/parked.ts'
-import { allRecords, deletion, foldedRecord, type Garbage, idOfJob, jobRecord, readJob, takeAway } from './rebuild-job.ts'
+import { everyRecord } from '../work/every-record.ts'
+import { deletion, foldedRecord, type Garbage, idOfJob, jobRecord, readJob, takeAway } from './rebuild-job.ts'
 
 /**
- * Safe to call at any time, from any process, and again after a crash: what is to be deleted stands in the job's record until it is.
+ * Safe to call at any time, from any process, and again after a crash: what is to be deleted stands in the job's record until it is. In
+ * one process the deletions of a view come one after the other: a second one would only wait for the rows that the first one deletes.
  */
 export async function cleanUp({ store }: Pick<Engine, 'store'>, view: string): Promise<void> {
-  const { work, views } = store
+  const leave = await gateOf(store, view).enter()
+  try {
+    await deleteGarbage(store, view)
+  } finally {
+    leave()
+  }
+}
+
+function gateOf(store: EventStore, view: string): Gate {
+  const ofStore = gates.get(store) ?? new Map<string, Gate>()
+  gates.set(store, ofStore)
+  const known = ofStore.get(view) ?? gate()
+  ofStore.set(view, known)
+  return known
+}
+
+const gates = new WeakMap<EventStore, Map<string, Gate>>()
+
+async function deleteGarbage({ work, views }: EventStore, view: string): Promise<void> {
   for (;;) {
     const job = await readJob(work, view)
     const { garbage } = job
@@ -32,6 +54,6 @@ export async function cleanUp({ store }: Pick<Engine, 'store'>, view: string): P
   }
 
   async function recordsOf(id: string): Promise<readonly WorkRecord[]> {
-    return [...(await allRecords(work, parkedKind, id)), ...(await allRecords(work, controlKind, id))]
+    return [...(await everyRecord(work, { kind: parkedKind, owner: id })), ...(await everyRecord(work, { kind: controlKind, owner: id }))]
   }
 }

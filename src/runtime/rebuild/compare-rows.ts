@@ -18,8 +18,9 @@ import type { PartState } from '../subscription/membership.ts'
 import { parkedKind } from '../subscription/parked.ts'
 import { isIn, slotCount, slotOf, slotsOf } from '../subscription/slots.ts'
 import { evolveRow, keysOf } from '../view/transactional-views.ts'
+import { everyRecord } from '../work/every-record.ts'
 import type { Comparison, RowDifference } from './comparison.ts'
-import { allRecords, rebuildId } from './rebuild-job.ts'
+import { rebuildId } from './rebuild-job.ts'
 import { sameJson } from './same-json.ts'
 
 const pageSize = 500
@@ -42,7 +43,7 @@ export async function compareRows(
   const subscription = subscriptionId('projection', view.name)
   const scan = (generation: number, after: RowName | undefined) =>
     work.scan({ view: view.name, generation, after, limit: pageSize, subscription })
-  const parkedIn = async (owner: string) => new Set((await allRecords(work, parkedKind, owner)).map(idOf))
+  const parkedIn = async (owner: string) => new Set((await everyRecord(work, { kind: parkedKind, owner: owner })).map(idOf))
   const standStill = { stored: await parkedIn(subscription), built: await parkedIn(rebuildId(view)) }
   const between = eventsBetween(engine, view)
 

@@ -15,22 +15,12 @@ import { parkedKind } from '../subscription/parked.ts'
 import { projectionConsumer } from '../subscription/projection-consumer.ts'
 import type { Consumer, ConsumerContext, Delivery, Subscription } from '../subscription/subscription.ts'
 import { pause } from '../timeout.ts'
+import { everyRecord } from '../work/every-record.ts'
 import { filledBy } from './begin-rebuild.ts'
 import { cleanUp } from './clean-up.ts'
 import { compareRows } from './compare-rows.ts'
 import { makePace } from './pace.ts'
-import {
-  allRecords,
-  deletion,
-  foldedRecord,
-  generationOf,
-  isRebuildable,
-  type Job,
-  jobRecord,
-  readFolded,
-  readJob,
-  rebuildId,
-} from './rebuild-job.ts'
+import { deletion, foldedRecord, generationOf, isRebuildable, type Job, jobRecord, readFolded, readJob, rebuildId } from './rebuild-job.ts'
 import { type SeizedParts, seizeParts } from './seize-parts.ts'
 import { switchWork } from './switch-view.ts'
 
@@ -103,7 +93,7 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
     if (!isOwn || known.status !== 'running') return end()
     const folded = await readFolded(work, id)
     if (folded?.generation !== known.generation) {
-      const parked = (await allRecords(work, parkedKind, id)).map(deletion)
+      const parked = (await everyRecord(work, { kind: parkedKind, owner: id })).map(deletion)
       await context.commit({ records: [foldedRecord(id, { generation: known.generation, events: 0 }), ...parked] })
       // What is parked was read before: it is read again.
       if (parked.length > 0) throw new RecordConflictError(parkedKind, id)

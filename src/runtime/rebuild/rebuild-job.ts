@@ -12,6 +12,8 @@ import type { AnyProjection } from '../../core/projection.ts'
 import type { ViewDefinition } from '../../core/view-store.ts'
 import type { Lease, RecordName, RecordWrite, SubscriptionPart, WorkRecord, WorkStore } from '../../core/work-store.ts'
 import { viewDefinitionOf } from '../prepare-store.ts'
+import { everyRecord } from '../work/every-record.ts'
+import { leaseOf } from '../work/leases.ts'
 import type { Comparison } from './comparison.ts'
 
 /** Rows that are to be deleted. */
@@ -60,11 +62,12 @@ const rebuildsOf = (view: string): string => `rebuild:${view}@`
 /** Whether parts or records belong to a rebuild. */
 export const isOfRebuild = (id: string): boolean => id.startsWith('rebuild:')
 
-const jobName = (view: string): RecordName => ({ kind: 'rebuild', owner: `projection:${view}`, tenant: '', key: '' })
+const jobKind = 'rebuild'
+const jobName = (view: string): RecordName => ({ kind: jobKind, owner: `projection:${view}`, tenant: '', key: '' })
 
 export async function readJob(work: WorkStore, view: string): Promise<Job> {
   const record = await work.record(jobName(view))
-  if (record) return { ...(fromJson(record.body) as Omit<Job, 'revision'>), revision: record.revision }
+  if (record) return toJob(record)
   const none = {
     status: 'never',
     generation: 0,
@@ -77,6 +80,13 @@ export async function readJob(work: WorkStore, view: string): Promise<Job> {
   } as const
   return { view, ...none, revision: 0 }
 }
+
+/** The jobs of all views that were ever rebuilt, by view: one question, however many views there are. */
+export async function readJobs(work: WorkStore): Promise<ReadonlyMap<string, Job>> {
+  return new Map((await everyRecord(work, { kind: jobKind })).map(toJob).map((job) => [job.view, job]))
+}
+
+const toJob = ({ body, revision }: WorkRecord): Job => ({ ...(fromJson(body) as Omit<Job, 'revision'>), revision })
 
 /** The record of what becomes of a job; refused when it is another one by now. */
 export function jobRecord({ revision, ...job }: Job): RecordWrite {
@@ -107,8 +117,6 @@ export async function takeAway(work: WorkStore, view: string, isOver: (generatio
   }
 }
 
-export const leaseOf = ({ subscription, part, epoch }: Lease): Lease => ({ subscription, part, epoch })
-
 /** How many events were folded into a generation, written with the rows. */
 export interface FoldedEvents {
   readonly generation: number
@@ -128,17 +136,6 @@ export const foldedRecord = (id: string, folded: FoldedEvents | null): RecordWri
 export async function readFolded(work: WorkStore, id: string): Promise<FoldedEvents | undefined> {
   const record = await work.record(foldedName(id))
   return record && (fromJson(record.body) as FoldedEvents)
-}
-
-/** Every record of a kind that a subscription has. */
-export async function allRecords(work: WorkStore, kind: string, owner: string): Promise<readonly WorkRecord[]> {
-  const found: WorkRecord[] = []
-  for (;;) {
-    const after = found.at(-1)
-    const page = await work.records({ kind, owner, limit: 1000, ...(after && { after }) })
-    found.push(...page)
-    if (page.length < 1000) return found
-  }
 }
 
 /** Deletes a record, if it is still what was read. */

@@ -1,34 +1,22 @@
-/**
- * Seizes all parts of a subscription, for a moment: whoever works on them can commit nothing more, and nobody else takes them.
- *
- * They are held by an owner of their own, whom no share of any work belongs to. So the others leave him alone as long as he lives; and
- * when this process dies, he shows no more signs of life, and the parts are free again after a lease.
- */
+/** Seizes all parts of a subscription, for a moment: whoever works on them can commit nothing more, and nobody else takes them. */
 import { fromJson } from '../../core/json.ts'
 import type { SubscriptionPart, WorkStore } from '../../core/work-store.ts'
 import type { PartState } from '../subscription/membership.ts'
-import { leaseOf } from './rebuild-job.ts'
+import { type HeldApart, holdApart } from '../work/hold-apart.ts'
 
-export interface SeizedParts {
-  readonly parts: readonly SubscriptionPart[]
+export interface SeizedParts extends HeldApart {
   /** The highest position that anything of them has reached. */
   readonly position: number
-  letGo(): Promise<void>
 }
 
 /** @returns `undefined` when not all of them were to be had: somebody has just taken one over, or there are none yet. */
 export async function seizeParts(work: WorkStore, subscription: string, owner: string): Promise<SeizedParts | undefined> {
-  await work.beat(owner, JSON.stringify({ subscriptions: [] }))
-  const letGo = () => work.leave(owner)
-  try {
-    const there = await work.parts(subscription)
-    const parts = there.length > 0 ? await work.acquire(owner, there.map(leaseOf)) : []
-    if (parts.length > 0 && parts.length === there.length) return { parts, position: Math.max(...parts.map(highest)), letGo }
-  } catch (error) {
-    await letGo().catch(() => {}) // he is taken for dead, at the latest
-    throw error
-  }
-  await letGo()
+  const there = await work.parts(subscription)
+  if (there.length === 0) return undefined
+  const held = await holdApart(work, owner, there)
+  const { parts } = held
+  if (parts.length === there.length) return { ...held, position: Math.max(...parts.map(highest)) }
+  await held.letGo()
   return undefined
 }
 

@@ -10,7 +10,9 @@ import type { RecordWrite, SubscriptionPart, Work, WorkRecord, WorkStore } from 
 import type { PartState } from '../subscription/membership.ts'
 import { parkedKind } from '../subscription/parked.ts'
 import { handedOn, proofsAt } from '../subscription/proof.ts'
-import { allRecords, deletion, foldedRecord, type Garbage, type Job, jobRecord, leaseOf } from './rebuild-job.ts'
+import { everyRecord } from '../work/every-record.ts'
+import { leaseOf } from '../work/leases.ts'
+import { deletion, foldedRecord, type Garbage, type Job, jobRecord } from './rebuild-job.ts'
 
 /** What a switch is made of. */
 export interface Switch {
@@ -35,7 +37,11 @@ export interface Switch {
 export async function switchWork(work: WorkStore, given: Switch): Promise<Pick<Work, 'steps' | 'records' | 'switches'>> {
   const { job, id, subscription, own, definition, before, parts, position, events, now } = given
   const done: Job = { ...job, status: 'done', position, events, endedAt: now, garbage: [...job.garbage, before] }
-  const parked = moved(await allRecords(work, parkedKind, id), await allRecords(work, parkedKind, subscription), subscription)
+  const parked = moved(
+    await everyRecord(work, { kind: parkedKind, owner: id }),
+    await everyRecord(work, { kind: parkedKind, owner: subscription }),
+    subscription,
+  )
   return {
     steps: parts.map((part, i) => ({ ...leaseOf(part), position, state: stateAt(part, position, i === 0 ? own : undefined) })),
     records: [jobRecord(done), foldedRecord(id, null), ...parked],

@@ -9,11 +9,11 @@ import type { AnyProjection } from '../../core/projection.ts'
 import type { WorkOwner } from '../../core/work-store.ts'
 import { type Engine, report } from '../engine.ts'
 import { viewDefinitionOf } from '../prepare-store.ts'
-import { aboutOf, type Folds } from '../subscription/able-workers.ts'
+import { type About, aboutOf, type Folds } from '../subscription/able-workers.ts'
 import { subscriptionId } from '../subscription/define.ts'
 import { beginRebuild } from './begin-rebuild.ts'
 import { cleanUp } from './clean-up.ts'
-import { isRebuildable, partOfJob, readJob, rebuildId } from './rebuild-job.ts'
+import { isRebuildable, type Job, partOfJob, readJob, readJobs, rebuildId } from './rebuild-job.ts'
 
 const idOf = ({ name }: AnyProjection): string => subscriptionId('projection', name)
 
@@ -36,6 +36,9 @@ export function isChanged(view: AnyProjection, folds: Folds): boolean {
   return stored !== undefined && stored !== fingerprintOf(view)
 }
 
+/** Somebody who lives, and what he says of himself. */
+type Present = About & Pick<WorkOwner, 'owner'>
+
 export interface ViewTender {
   /** Tells which folds have changed. */
   tellChanged(folds: Folds): void
@@ -50,10 +53,11 @@ export interface ViewTender {
 export function tendViews(engine: Engine, owner: string, takeUp: (subscription: string) => Promise<void>): ViewTender {
   const { store, settings, tell } = engine
   const policyOf = (view: AnyProjection) => view.rebuild ?? settings.rebuild
+  let isTending = false
   /** Views for which something is being begun. */
   const busy = new Set<AnyProjection>()
 
-  function inBackground(view: AnyProjection, work: () => Promise<unknown>): void {
+  function beginInBackground(view: AnyProjection, work: () => Promise<unknown>): void {
     if (busy.has(view)) return
     busy.add(view)
     engine.background.run(
@@ -69,21 +73,24 @@ export function tendViews(engine: Engine, owner: string, takeUp: (subscription: 
   }
 
   /** One of those who would begin the same begins it; any of them could. */
-  function isFirstOfItsKind(view: AnyProjection, living: readonly WorkOwner[]): boolean {
-    const alike = living.filter((one) => aboutOf(one).folds?.[idOf(view)] === fingerprintOf(view)).map((one) => one.owner)
+  function isFirstOfItsKind(view: AnyProjection, present: readonly Present[]): boolean {
+    const alike = present.filter(({ folds = {} }) => folds[idOf(view)] === fingerprintOf(view)).map((one) => one.owner)
     return alike.sort()[0] === owner
   }
 
-  async function beginChanged(view: AnyProjection, living: readonly WorkOwner[]): Promise<void> {
+  async function beginChanged(view: AnyProjection, present: readonly Present[]): Promise<void> {
     const job = await readJob(store.work, view.name)
     // Another build rebuilds it: it is left alone as long as it is there.
-    const isOthers = job.status === 'running' && living.some((one) => aboutOf(one).folds?.[idOf(view)] === job.fingerprint)
+    const isOthers = job.status === 'running' && present.some(({ folds = {} }) => folds[idOf(view)] === job.fingerprint)
     if (isOthers && job.fingerprint !== fingerprintOf(view)) return
     await beginRebuild(engine, view, false)
     await takeUp(rebuildId(view))
   }
 
   /** A process that has begun something may be gone before it was done. */
+  const isHalfDone = (job: Job | undefined, view: AnyProjection): boolean =>
+    job !== undefined && (job.garbage.length > 0 || (job.status === 'running' && job.fingerprint === fingerprintOf(view)))
+
   async function goOn(view: AnyProjection): Promise<void> {
     await cleanUp(engine, view.name)
     const job = await readJob(store.work, view.name)
@@ -102,16 +109,32 @@ export function tendViews(engine: Engine, owner: string, takeUp: (subscription: 
       }
     },
     looked(living, folds) {
-      for (const view of asyncViews(engine)) {
-        const made = folds.get(idOf(view))
-        const isKept = living.some((one) => aboutOf(one).folds?.[idOf(view)] === made)
-        if (!isFirstOfItsKind(view, living)) continue
-        const isDue = policyOf(view) === 'auto' && isChanged(view, folds) && !isKept
-        inBackground(view, async () => {
-          await goOn(view)
-          if (isDue) await beginChanged(view, living)
-        })
-      }
+      if (isTending) return // the next look comes soon
+      isTending = true
+      engine.background.run(
+        () =>
+          tend(living, folds).finally(() => {
+            isTending = false
+          }),
+        (error) => report('looking after rebuilds failed; it is tried again', error),
+      )
     },
+  }
+
+  /** What concerns no view in particular is asked once: there may be a thousand of them, and rarely anything to do. */
+  async function tend(living: readonly WorkOwner[], folds: Folds): Promise<void> {
+    const present: readonly Present[] = living.map((one) => ({ owner: one.owner, ...aboutOf(one) }))
+    const jobs = await readJobs(store.work)
+    for (const view of asyncViews(engine)) {
+      const made = folds.get(idOf(view))
+      const isKept = present.some((one) => one.folds?.[idOf(view)] === made)
+      const isDue = policyOf(view) === 'auto' && isChanged(view, folds) && !isKept
+      const isLeft = isHalfDone(jobs.get(view.name), view)
+      if (!(isDue || isLeft) || !isFirstOfItsKind(view, present)) continue
+      beginInBackground(view, async () => {
+        if (isLeft) await goOn(view)
+        if (isDue) await beginChanged(view, present)
+      })
+    }
   }
 }

@@ -7,11 +7,12 @@
  * Only who still holds a part reports what is wrong with it, in a commit under its lease; otherwise whoever has it now finds the same.
  */
 import type { Clock } from '../../core/clock.ts'
-import { LeaseLostError, StoreUnavailableError } from '../../core/errors.ts'
+import { LeaseLostError } from '../../core/errors.ts'
 import type { EventStore } from '../../core/event-store.ts'
 import type { Background } from '../background.ts'
 import { type Engine, report } from '../engine.ts'
 import { pause } from '../timeout.ts'
+import { commitOne } from '../work/commit-one.ts'
 import { type Hole, holeRecord } from './holes.ts'
 import { difference, extended, isSame, nothingProven, type Proof, sumsOf } from './proof.ts'
 import { partOf } from './signals.ts'
@@ -134,9 +135,12 @@ export function makeAuditor({ store, clock, background, everyMs, workers, tell }
   /** Returns whether it was kept: not when somebody else has the part by now. */
   async function keep({ worker }: Claim, hole: Hole): Promise<boolean> {
     const { lease, subscription } = worker
-    const [result] = await store.work.commit([{ steps: [lease], records: [holeRecord(lease, hole)] }])
-    if (result?.kind === 'refused' && result.error instanceof LeaseLostError) return false
-    if (result?.kind !== 'done') throw result?.error ?? new StoreUnavailableError(store.name, 'The store did not answer a piece of work.')
+    try {
+      await commitOne(store.work, { steps: [lease], records: [holeRecord(lease, hole)] })
+    } catch (error) {
+      if (error instanceof LeaseLostError) return false
+      throw error
+    }
     const { foundAt: _, ...found } = hole
     tell?.({ signal: 'subscription.hole', ...partOf(worker), ...found })
     report(

@@ -4,7 +4,7 @@
  */
 import { DeadLetteredError, SubscriptionFailedError, SubscriptionPausedError } from '../../core/errors.ts'
 import type { EventStore } from '../../core/event-store.ts'
-import type { WorkRecord } from '../../core/work-store.ts'
+import { everyRecord } from '../work/every-record.ts'
 import { controlOf, standing } from './control.ts'
 import { type Parked, parkedKind, toFailure, toParked } from './parked.ts'
 import type { PartProgress, Progress } from './progress.ts'
@@ -110,13 +110,7 @@ async function allParked(store: EventStore, { id: owner, key }: Awaited): Promis
     const record = await store.work.record({ kind: parkedKind, owner, ...key })
     return record ? [toParked(record)] : []
   }
-  const found: WorkRecord[] = []
-  for (;;) {
-    const after = found.at(-1)
-    const page = await store.work.records({ kind: parkedKind, owner, limit: 1000, ...(after && { after }) })
-    found.push(...page)
-    if (page.length < 1000) return found.map(toParked)
-  }
+  return (await everyRecord(store.work, { kind: parkedKind, owner })).map(toParked)
 }
 
 /** Resolves when something has moved, or after the pause; keeps a process alive meanwhile that has nothing else to do. */

@@ -8,6 +8,8 @@
 import { RecordConflictError } from '../../core/errors.ts'
 import { fromJson } from '../../core/json.ts'
 import type { Lease, RecordWrite, WorkRecord, WorkStore } from '../../core/work-store.ts'
+import { commitOne } from '../work/commit-one.ts'
+import { everyRecord } from '../work/every-record.ts'
 import { type Failure, toFailure } from './parked.ts'
 import { slotsOf } from './slots.ts'
 
@@ -55,13 +57,11 @@ const mostConflicts = 10
 /** The control of subscriptions by id, or of one of them. */
 export async function loadControls(work: WorkStore, subscription?: string): Promise<ReadonlyMap<string, Control>> {
   const controls = new Map<string, Control>()
-  const question = { kind: controlKind, limit: 1000, ...(subscription === undefined ? {} : { owner: subscription }) }
-  for (let after: WorkRecord | undefined; ; ) {
-    const page: readonly WorkRecord[] = await work.records({ ...question, ...(after && { after }) })
-    for (const record of page) controls.set(record.owner, withRecord(controls.get(record.owner) ?? noControl, record))
-    after = page.at(-1)
-    if (page.length < question.limit) return controls
+  const question = { kind: controlKind, ...(subscription === undefined ? {} : { owner: subscription }) }
+  for (const record of await everyRecord(work, question)) {
+    controls.set(record.owner, withRecord(controls.get(record.owner) ?? noControl, record))
   }
+  return controls
 }
 
 /** The control of one subscription. */
@@ -81,9 +81,11 @@ export async function wish(work: WorkStore, subscription: string, toNext: (contr
     const { isPaused, resumes, rewinds } = toNext(control)
     const record = { kind: controlKind, owner: subscription, tenant: '', key: '', slot: 0, status: isPaused ? 'paused' : 'running' }
     const body = JSON.stringify({ resumes, rewinds })
-    const [result] = await work.commit([{ records: [{ ...record, dueAt: null, body, expectedRevision: control.revision }] }])
-    if (result?.kind === 'done') return
-    if (attempt === mostConflicts || !(result?.error instanceof RecordConflictError)) throw result?.error
+    try {
+      return await commitOne(work, { records: [{ ...record, dueAt: null, body, expectedRevision: control.revision }] })
+    } catch (error) {
+      if (attempt === mostConflicts || !(error instanceof RecordConflictError)) throw error
+    }
   }
 }
 

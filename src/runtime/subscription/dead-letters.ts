@@ -7,6 +7,7 @@ import type { RecordedEvent } from '../../core/recorded-event.ts'
 import type { StoredEvent } from '../../core/stored-event.ts'
 import type { Engine } from '../engine.ts'
 import { isOfRebuild } from '../rebuild/rebuild-job.ts'
+import { commitOne } from '../work/commit-one.ts'
 import { asEdited, type Failure, type Parked, parkedKind, toParked, toRecord } from './parked.ts'
 import { withoutFirst } from './parking.ts'
 import type { SubscriptionKind } from './subscription.ts'
@@ -83,10 +84,13 @@ export function deadLettersOf(engine: Engine, tenant: string, poke: (subscriptio
   async function change(id: string, toNext: (known: Parked) => Parked | undefined): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const known = await find(id)
-      const [result] = await store.work.commit([{ records: [toRecord(known, toNext(known))] }])
-      if (result?.kind === 'done') return poke(known.subscription)
-      // Events that come meanwhile are parked behind it, which changes it, too.
-      if (attempt === mostConflicts || !(result?.error instanceof RecordConflictError)) throw result?.error
+      try {
+        await commitOne(store.work, { records: [toRecord(known, toNext(known))] })
+        return poke(known.subscription)
+      } catch (error) {
+        // Events that come meanwhile are parked behind it, which changes it, too.
+        if (attempt === mostConflicts || !(error instanceof RecordConflictError)) throw error
+      }
     }
   }
 

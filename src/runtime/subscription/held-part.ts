@@ -6,8 +6,9 @@
  * rewind is made nobody works.
  */
 import type { Clock } from '../../core/clock.ts'
-import { LeaseLostError, StoreUnavailableError } from '../../core/errors.ts'
+import { LeaseLostError } from '../../core/errors.ts'
 import type { Lease, WorkStore } from '../../core/work-store.ts'
+import { commitOne } from '../work/commit-one.ts'
 import { type Control, failureRecord } from './control.ts'
 import { rewindPart } from './rewinding.ts'
 import type { Subscription } from './subscription.ts'
@@ -32,8 +33,6 @@ export interface HeldPart {
   readonly lease: Lease
   /** Nobody while it is paused. */
   readonly worker: PartWorker | undefined
-  /** How much was handled since it was taken. */
-  readonly handled: number
   /** Whether it is about to become something else than it is. */
   readonly isChanging: boolean
   /** Does what is wanted now. Resolves when that has taken effect. @throws StoreUnavailableError it is tried again by the next call. */
@@ -46,7 +45,6 @@ export function holdPart(context: HeldPartContext, subscription: Subscription, l
   const { work, clock, start, changed, lost } = context
   const first = context.control(subscription.id)
   let worker: PartWorker | undefined
-  let handledBefore = 0
   let { resumes } = first
   /** The last rewind that it has made, as far as is known here. */
   let rewound = 0
@@ -84,7 +82,6 @@ export function holdPart(context: HeldPartContext, subscription: Subscription, l
 
   async function endWorker(): Promise<void> {
     await worker?.stop()
-    handledBefore += worker?.handled ?? 0
     worker = undefined
   }
 
@@ -93,19 +90,13 @@ export function holdPart(context: HeldPartContext, subscription: Subscription, l
     isFailureKept = true
   }
 
-  async function commit(record: ReturnType<typeof failureRecord>): Promise<void> {
-    const [result] = await work.commit([{ steps: [lease], records: [record] }])
-    if (result?.kind !== 'done') throw result?.error ?? new StoreUnavailableError('', 'The store did not answer a piece of work.')
-  }
+  const commit = (record: ReturnType<typeof failureRecord>) => commitOne(work, { steps: [lease], records: [record] })
 
   const part: HeldPart = {
     subscription,
     lease,
     get worker() {
       return worker
-    },
-    get handled() {
-      return handledBefore + (worker?.handled ?? 0)
     },
     get isChanging() {
       return changes > 0

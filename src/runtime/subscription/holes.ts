@@ -1,6 +1,7 @@
 /** Holes: where what a subscription has looked at and what is in the log differ. They are kept until somebody has dealt with them. */
 import { fromJson } from '../../core/json.ts'
 import type { Lease, RecordWrite, WorkStore } from '../../core/work-store.ts'
+import { commitOne } from '../work/commit-one.ts'
 import { slotsOf } from './slots.ts'
 
 /** A piece of the log that a part of a subscription has not taken as it is. */
@@ -54,8 +55,7 @@ export async function forgetHoles(work: WorkStore, subscriptions: readonly { rea
     for (;;) {
       const records = await work.records({ kind: holeKind, owner, limit: mostShown })
       if (records.length === 0) break
-      const [result] = await work.commit([{ records: records.map(({ revision: _, ...record }) => ({ ...record, body: null })) }])
-      if (result?.kind === 'refused') throw result.error
+      await commitOne(work, { records: records.map(({ revision: _, ...record }) => ({ ...record, body: null })) })
       count += records.length
     }
   }

@@ -11,6 +11,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { fromJson } from '../../core/json.ts'
 import type { Lease, SubscriptionPart, WorkOwner, WorkStore } from '../../core/work-store.ts'
+import { leaseOf, partKey } from '../work/leases.ts'
 import { ableWorkers, type Folds } from './able-workers.ts'
 import { handedOn, type KeptProofs, proofsAt } from './proof.ts'
 import { shareOut } from './share-out.ts'
@@ -104,12 +105,12 @@ export function makeMembership(options: MembershipOptions): Membership {
     const shares = shareOut(parts, ableWorkers(present, folds))
     const isMine = (part: SubscriptionPart) => shares[parts.indexOf(part)] === owner
     for (const part of own) {
-      const lease = held.get(nameOf(part))
+      const lease = held.get(partKey(part))
       if (lease && !isMine(part)) giveUp(lease, 'shared')
     }
     // Without an answer of the store, a part may be this process's without its knowing.
     const isFree = (part: SubscriptionPart) =>
-      !leaving.has(nameOf(part)) && (part.owner === null || (part.owner === owner && !held.has(nameOf(part))))
+      !leaving.has(partKey(part)) && (part.owner === null || (part.owner === owner && !held.has(partKey(part))))
     const free = own.filter(isFree)
     const abandoned = free.filter((part) => part.owner === owner && !isMine(part))
     if (abandoned.length > 0) await work.release(abandoned.map(leaseOf))
@@ -137,24 +138,24 @@ export function makeMembership(options: MembershipOptions): Membership {
     if (parts.length === 0 || left) return
     for (const part of await work.acquire(owner, parts.map(leaseOf))) {
       const lease = leaseOf(part)
-      held.set(nameOf(lease), lease)
+      held.set(partKey(lease), lease)
       acquired(wanted.get(part.subscription) as Subscription, lease)
     }
   }
 
   function giveUp(lease: Lease, why: 'lost' | 'shared' | 'leaving'): void {
-    held.delete(nameOf(lease))
+    held.delete(partKey(lease))
     const end = (async () => {
       await given(lease, why === 'lost')
       if (why === 'shared') await work.release([lease])
     })()
       .catch(failed)
       .finally(() => {
-        leaving.delete(nameOf(lease))
+        leaving.delete(partKey(lease))
         // Who has taken it may have let go of it again, as one does who switches a view: it need not wait for the next look.
         if (why === 'lost' && !left) void look()
       })
-    leaving.set(nameOf(lease), end)
+    leaving.set(partKey(lease), end)
   }
 
   function look(before: () => Promise<unknown> = async () => {}): Promise<void> {
@@ -183,7 +184,7 @@ export function makeMembership(options: MembershipOptions): Membership {
       await looking
     },
     lost(lease) {
-      if (held.get(nameOf(lease))?.epoch === lease.epoch) held.delete(nameOf(lease))
+      if (held.get(partKey(lease))?.epoch === lease.epoch) held.delete(partKey(lease))
     },
     async leave() {
       left = true
@@ -237,8 +238,4 @@ export interface PartState extends KeptProofs {
   readonly rewound?: number
 }
 
-const leaseOf = ({ subscription, part, epoch }: Lease): Lease => ({ subscription, part, epoch })
-
-const nameOf = ({ subscription, part }: Lease): string => `${subscription} ${part}`
-
-const sameLease = (left: Lease, right: Lease): boolean => nameOf(left) === nameOf(right) && left.epoch === right.epoch
+const sameLease = (left: Lease, right: Lease): boolean => partKey(left) === partKey(right) && left.epoch === right.epoch

@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../../core/clock.ts'
 import type { WorkStore } from '../../core/work-store.ts'
+import { everyRecord } from '../work/every-record.ts'
 import { keyOf } from './deliveries.ts'
 import { mostParked, type Parked, parkedKind, toFailure, toParked } from './parked.ts'
 import { isIn, type Slots } from './slots.ts'
@@ -146,17 +147,9 @@ export function makeParking(
     },
     find: (name) => (parked.size > 0 ? parked.get(idOf(name)) : undefined), // nearly always nothing is
     async load() {
-      const found: Parked[] = []
-      const question = { kind: parkedKind, owner: subscription.id, slots, limit: 1000 }
-      for (let after: Parked | undefined; ; ) {
-        const from = after && { owner: after.subscription, tenant: after.tenant, key: after.key, dueAt: null }
-        const page = (await work.records({ ...question, ...(from && { after: from }) })).map(toParked)
-        found.push(...page)
-        after = page.at(-1)
-        if (page.length < question.limit) break
-      }
+      const found = await everyRecord(work, { kind: parkedKind, owner: subscription.id, slots })
       parked.clear()
-      for (const one of found) parked.set(idOf(one), one)
+      for (const one of found.map(toParked)) parked.set(idOf(one), one)
     },
     afterFailure,
     postpone(known, until) {

@@ -10,12 +10,13 @@
  *
  * One loop and one position: whoever takes, handles, retries and commits has to know where the others are, so the file is long.
  */
-import { CheckpointAheadError, DacapoError, LeaseLostError, RecordConflictError, StoreUnavailableError } from '../../core/errors.ts'
+import { CheckpointAheadError, DacapoError, LeaseLostError, RecordConflictError } from '../../core/errors.ts'
 import { fromJson } from '../../core/json.ts'
 import type { LogPage, StoredEvent } from '../../core/stored-event.ts'
 import type { Lease, Work } from '../../core/work-store.ts'
 import { tellUpcast } from '../tell-upcast.ts'
 import { breath, pause } from '../timeout.ts'
+import { commitOne } from '../work/commit-one.ts'
 import { decoded, keyOf, positionOf, sameEvent, wholeEvents } from './deliveries.ts'
 import type { PartState } from './membership.ts'
 import { type Parked, parkedKind, toParked, toRecord } from './parked.ts'
@@ -467,10 +468,12 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
   }
 
   async function commit(work: Work): Promise<void> {
-    const [result] = await store.work.commit([work])
-    if (result?.kind === 'done') return
-    if (result?.error instanceof RecordConflictError) isPoked = true
-    throw result?.error ?? new StoreUnavailableError(store.name, 'The store did not answer a piece of work.')
+    try {
+      await commitOne(store.work, work)
+    } catch (failure) {
+      if (failure instanceof RecordConflictError) isPoked = true
+      throw failure
+    }
   }
 
   const worker: PartWorker = {

@@ -6,10 +6,8 @@ import type { AnyProjection } from '../../core/projection.ts'
 import type { ViewStore } from '../../core/view-store.ts'
 import type { RowWrite } from '../../core/work-store.ts'
 import { keysOf } from '../view/transactional-views.ts'
+import { keptRows } from './kept-rows.ts'
 import type { Batch, Consumer, Delivery } from './subscription.ts'
-
-/** How many rows a part keeps as text at least, so that it need not read them again. */
-const keptRows = 10_000
 
 /** A consumer of a projection, with what it must be told of the rows that are there. */
 export interface ProjectionConsumer extends Consumer {
@@ -35,31 +33,22 @@ export async function liveGeneration(views: Pick<ViewStore, 'defined'>, view: st
  * A consumer for one part of a projection. Nobody else writes its rows, so those that it has written need not be read again.
  *
  * @param generationOf  which generation of rows it folds into. Asked under the lease: another one becomes live only when the lease is gone.
+ * @param kept          how many rows it keeps as text at least.
  */
 export function projectionConsumer(
   projection: AnyProjection,
   rows: Pick<ViewStore, 'get'>,
   generationOf: () => Promise<number>,
-  kept = keptRows,
+  kept?: number,
 ): ProjectionConsumer {
   const { name: view } = projection
   let generation = 0
   /** Whether every row that there is is known. */
   let isComplete = false
   /** The text of rows as they are stored; `null` where there is none. */
-  const known = new Map<string, string | null>()
-
-  function keep(id: string, row: string | null): void {
-    known.delete(id)
-    known.set(id, row)
-    if (known.size <= 2 * kept) return
-    // Seldom, and then many: to find the oldest one costs more the more were deleted before it.
-    for (const oldest of known.keys()) {
-      if (known.size <= kept) break
-      known.delete(oldest)
-    }
+  const known = keptRows<string | null>(kept, () => {
     isComplete = false
-  }
+  })
 
   async function begin(deliveries: readonly Delivery[]): Promise<Batch> {
     const folding = new Map<string, Folding>()
@@ -91,7 +80,7 @@ export function projectionConsumer(
           if (!isChanged) continue
           const text = row === null ? null : toJson(row, `row "${key}" of projection ${projection.name}`)
           writes.push({ tenant, view, key, row: text, generation })
-          keep(id, text)
+          known.set(id, text)
         }
         return { rows: writes }
       },

@@ -10,16 +10,14 @@ import { DacapoError, StoreUnavailableError } from '../../core/errors.ts'
 import type { AnyProjection } from '../../core/projection.ts'
 import type { ReadModel, ReadModelRow, ReadModelWrite } from '../../core/read-model.ts'
 import { evolveRow, keysOf } from '../view/transactional-views.ts'
+import { keptRows } from './kept-rows.ts'
 import { isIn, type Slots } from './slots.ts'
 import type { Batch, Consumer, Delivery } from './subscription.ts'
-
-/** How many rows a part keeps as text, so that it need not read them again. */
-const keptRows = 10_000
 
 export function readModelConsumer(projection: AnyProjection, model: ReadModel, slots: Slots): Consumer {
   const { name: view } = projection
   const share = `${slots.from}-${slots.to}`
-  const known = new Map<string, ReadModelRow>()
+  const known = keptRows<ReadModelRow>()
   /** The position up to which the model was told to have everything. */
   let told = 0
 
@@ -32,12 +30,6 @@ export function readModelConsumer(projection: AnyProjection, model: ReadModel, s
       const message = cause instanceof Error ? cause.message : String(cause)
       throw new StoreUnavailableError(`read model of ${view}`, `The read model of ${view} did not answer: ${message}`, { cause })
     }
-  }
-
-  function keep(id: string, row: ReadModelRow): void {
-    known.delete(id)
-    known.set(id, row)
-    if (known.size > keptRows) known.delete(known.keys().next().value as string)
   }
 
   async function write(rows: readonly ReadModelWrite[], to: number): Promise<void> {
@@ -82,7 +74,7 @@ export function readModelConsumer(projection: AnyProjection, model: ReadModel, s
           if (DacapoError.is(error) && !error.retryable) return { error }
           throw error
         }
-        for (const [id, { row, position }] of changed) keep(id, { row, position })
+        for (const [id, { row, position }] of changed) known.set(id, { row, position })
         return undefined
       },
       gathered: () => ({}),

@@ -7,10 +7,14 @@
  *
  * What is parked at the new position or before it stays: the log does not bring it again. Later events of its key wait behind it, as before.
  */
-import { LeaseLostError, RecordConflictError, StoreUnavailableError } from '../../core/errors.ts'
+import { LeaseLostError, RecordConflictError } from '../../core/errors.ts'
 import { fromJson } from '../../core/json.ts'
 import type { Lease, SubscriptionPart, WorkStore } from '../../core/work-store.ts'
 import type { Engine } from '../engine.ts'
+import { commitOne } from '../work/commit-one.ts'
+import { everyRecord } from '../work/every-record.ts'
+import { holdApart } from '../work/hold-apart.ts'
+import { leaseOf } from '../work/leases.ts'
 import type { Rewind, Wish } from './control.ts'
 import type { PartState } from './membership.ts'
 import { type Parked, parkedKind, toParked, toRecord } from './parked.ts'
@@ -47,10 +51,12 @@ export async function rewindPart(
     const back = atMost(part, to, Math.max(...pending.map(({ number }) => number)))
     const parked = await parkedIn(work, part)
     const records = parked.filter(({ positions }) => (positions.at(-1) as number) > to).map((one) => toRecord(one, upTo(one, to)))
-    const [result] = await work.commit([{ steps: [{ ...lease, ...back }], records }])
-    if (result?.kind === 'done') return { from: part.position, to: back.position }
-    const error = result?.error ?? new StoreUnavailableError('', 'The store did not answer a rewind.')
-    if (attempt === mostConflicts || !(error instanceof RecordConflictError)) throw error
+    try {
+      await commitOne(work, { steps: [{ ...lease, ...back }], records })
+      return { from: part.position, to: back.position }
+    } catch (error) {
+      if (attempt === mostConflicts || !(error instanceof RecordConflictError)) throw error
+    }
   }
 }
 
@@ -75,14 +81,7 @@ function upTo(parked: Parked, to: number): Parked | undefined {
 }
 
 async function parkedIn(work: WorkStore, { subscription: owner, part }: Lease): Promise<readonly Parked[]> {
-  const found: Parked[] = []
-  const question = { kind: parkedKind, owner, slots: slotsOf(part), limit: 1000 }
-  for (let after: Parameters<WorkStore['records']>[0]['after']; ; ) {
-    const page = await work.records({ ...question, ...(after && { after }) })
-    found.push(...page.map(toParked))
-    after = page.at(-1)
-    if (page.length < question.limit) return found
-  }
+  return (await everyRecord(work, { kind: parkedKind, owner, slots: slotsOf(part) })).map(toParked)
 }
 
 /** Makes the rewinds of parts that nobody works on: takes them, and lets go of them again. Returns whether there was anything to do. */
@@ -94,17 +93,14 @@ export async function rewindFree(
 ): Promise<boolean> {
   const pending = parts.filter((part) => rewindsOf(part, wish).length > 0)
   if (pending.length === 0) return false
-  const owner = ids.next()
-  // With a sign of life, so that what it holds is taken from it should it not come to the end of this.
-  await work.beat(owner, JSON.stringify({ subscriptions: [] }))
+  const { parts: held, letGo } = await holdApart(work, ids.next(), pending)
   try {
-    for (const { subscription, part, epoch } of await work.acquire(owner, pending)) {
-      const lease = { subscription, part, epoch }
+    for (const lease of held.map(leaseOf)) {
       const made = await rewindPart(work, lease, wish)
       if (made) rewound(lease, made.from, made.to)
     }
   } finally {
-    await work.leave(owner)
+    await letGo()
   }
   return true
 }

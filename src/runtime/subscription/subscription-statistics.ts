@@ -8,15 +8,16 @@ import { madeBy } from '../rebuild/tend-views.ts'
 import { loadControls, noControl, standing } from './control.ts'
 import { followersOf } from './define.ts'
 import { type Hole, holesOf } from './holes.ts'
+import { type Level, levelOf, positionOf } from './levels.ts'
 import type { PartState } from './membership.ts'
-import { type Failure, parkedKind, toFailure } from './parked.ts'
+import { type Failure, toFailure } from './parked.ts'
 import { type KeptProofs, proofsAt } from './proof.ts'
 import type { SubscriptionKind } from './subscription.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { WorkerStatus } from './worker.ts'
 
 /** What `app.subscriptions.list()` answers for each. */
-export interface SubscriptionStatistics extends ViewStatistics {
+export interface SubscriptionStatistics extends ViewStatistics, Level {
   readonly kind: SubscriptionKind
   readonly name: string
   /** Of the part that is worst off. `paused`: by an operator; `elsewhere`: another process works on it; `idle`: nobody does. */
@@ -26,19 +27,11 @@ export interface SubscriptionStatistics extends ViewStatistics {
   /** Everything up to here is done, or parked. */
   readonly position: number
   readonly head: number
-  readonly lag: {
-    /** Positions behind the head; not all of them concern it. */
-    readonly events: number
-    /** Age of the oldest event that concerns it and was not handled yet. */
-    readonly ms: number
-  }
   /** Events a second that this process has handled in the last ten. */
   readonly rate: number
   readonly parts: readonly { readonly part: string; readonly owner: string | undefined; readonly position: number }[]
   /** By this process, since it was started. */
   readonly handled: number
-  /** Keys with an event that is to be tried again, and those with a dead letter. */
-  readonly parked: { readonly retrying: number; readonly dead: number }
   /** Up to here, what was looked at was compared with the log; `undefined` when it never is (`audit: false`). */
   readonly audited: number | undefined
   /** Where what was looked at and what is in the log differ: at most 100, until they are forgotten. */
@@ -56,18 +49,17 @@ export async function subscriptionStatistics(
   const [head, parts, controls, folds] = await Promise.all([store.head(), store.work.parts(), loadControls(store.work), madeBy(engine)])
   return Promise.all(followersOf(engine).map(statisticsOf))
 
-  async function statisticsOf({ id, kind, name, types }: ReturnType<typeof followersOf>[number]): Promise<SubscriptionStatistics> {
+  async function statisticsOf(follower: ReturnType<typeof followersOf>[number]): Promise<SubscriptionStatistics> {
+    const { id, kind, name } = follower
     const own = parts.filter((part) => part.subscription === id)
     const workers = running?.workers.filter((worker) => worker.subscription.id === id) ?? []
-    const workerOf = ({ part, epoch }: SubscriptionPart) => workers.find(({ lease }) => lease.part === part && lease.epoch === epoch)
-    const position = (part: SubscriptionPart) => workerOf(part)?.seen ?? part.position
     const proofsOf = (part: SubscriptionPart) =>
-      workerOf(part)?.proofs ?? proofsAt(JSON.parse(part.state) as KeptProofs, part.position).filter(({ after, to }) => to > after)
-    const lowest = own.length > 0 ? Math.min(...own.map(position)) : 0
+      running?.workerOf(part)?.proofs ?? proofsAt(JSON.parse(part.state) as KeptProofs, part.position).filter(({ after, to }) => to > after)
+    const lowest = positionOf(running, own)
     const worst = workers.toSorted((left, right) => rank[right.status] - rank[left.status])[0]
     const { isPaused, ...control } = controls.get(id) ?? noControl
     const [failure] = standing({ isPaused, ...control }, own)
-    const [retrying, dead, holes] = await Promise.all([countParked(id, 'retrying'), countParked(id, 'dead'), holesOf(store.work, id)])
+    const [level, holes] = await Promise.all([levelOf(engine, follower, lowest, head), holesOf(store.work, id)])
     return {
       kind,
       name,
@@ -75,11 +67,9 @@ export async function subscriptionStatistics(
       start: own[0] && ((fromJson(own[0].state) as PartState).start ?? 0) + 1,
       position: lowest,
       head,
-      lag: { events: Math.max(0, head - lowest), ms: lowest < head ? await ageAfter(lowest, types) : 0 },
-      rate: running?.rateOf(id) ?? 0,
-      parts: own.map((part) => ({ part: part.part, owner: part.owner ?? undefined, position: position(part) })),
-      handled: (running?.held ?? []).reduce((sum, part) => sum + (part.subscription.id === id ? part.handled : 0), 0),
-      parked: { retrying, dead },
+      ...level,
+      parts: own.map((part) => ({ part: part.part, owner: part.owner ?? undefined, position: positionOf(running, [part]) })),
+      ...(running?.paceOf(id) ?? { handled: 0, rate: 0 }),
       audited:
         engine.settings.auditEveryMs === undefined ? undefined : Math.min(lowest, ...own.flatMap(proofsOf).map(({ after }) => after)),
       holes,
@@ -87,20 +77,6 @@ export async function subscriptionStatistics(
       ...(kind === 'projection' ? await viewStatistics(engine, name, parts, folds) : { changed: false, rebuild: undefined }),
     }
   }
-
-  async function countParked(owner: string, status: string): Promise<number> {
-    return (await store.work.records({ kind: parkedKind, owner, status, limit: mostCounted })).length
-  }
-
-  async function ageAfter(position: number, types: ReadonlySet<string>): Promise<number> {
-    for await (const { events } of store.readAll({ after: position, query: [{ types: [...types] }], limit: 1 })) {
-      if (events[0]) return Math.max(0, engine.clock.now() - events[0].recordedAt)
-    }
-    return 0
-  }
 }
-
-/** Counting is for a look; nobody has to know whether there are a thousand or more. */
-const mostCounted = 1000
 
 const rank: Record<WorkerStatus, number> = { waiting: 0, working: 1, restarting: 2, stopped: 3, lost: 4, failed: 5 }

@@ -5,6 +5,8 @@ import { actKind } from '../process/act-requests.ts'
 import { rebuildSubscriptions } from '../rebuild/rebuild-consumer.ts'
 import { foldsOf, madeBy, tendViews } from '../rebuild/tend-views.ts'
 import { settlesWithin } from '../timeout.ts'
+import { everyRecord } from '../work/every-record.ts'
+import { partKey } from '../work/leases.ts'
 import { makeAuditor } from './auditor.ts'
 import { changeOrPause } from './await-handled.ts'
 import { type Control, loadControls, noControl } from './control.ts'
@@ -25,6 +27,11 @@ import { isIn, slotsOf } from './slots.ts'
 import type { Subscription } from './subscription.ts'
 import type { PartWorker, WorkerContext } from './worker.ts'
 
+export interface Pace {
+  readonly handled: number
+  readonly rate: number
+}
+
 /** The engine, while it runs. */
 export interface Subscriptions {
   /** Looks again at what is parked: somebody has changed it. */
@@ -34,10 +41,10 @@ export interface Subscriptions {
   /** Settles when everything that this process works on has come to the end of the log, and nothing is due. */
   settle(): Promise<void>
   readonly workers: readonly PartWorker[]
-  /** What this process holds, whether somebody works on it or not. */
-  readonly held: readonly HeldPart[]
-  /** How many events a second this process has handled for a subscription lately. */
-  rateOf(subscription: string): number
+  /** Who works on a part in this process, as long as it has the lease. */
+  workerOf(lease: Lease): PartWorker | undefined
+  /** What this process has handled for a subscription since it was started, and how many events a second lately. */
+  paceOf(subscription: string): Pace
   /** Looks at what is wanted of a subscription. Resolves when that has taken effect in this process. */
   control(subscription: string): Promise<void>
   /** Compares what the parts of this process have looked at with the log. */
@@ -59,7 +66,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   ]
   const held = new Map<string, HeldPart>()
   const controls = new Map<string, Control>()
-  const rates = new Map(subscriptions.map(({ id }) => [id, makeRate(clock.now())]))
+  const tallies = new Map(subscriptions.map(({ id }) => [id, { handled: 0, rate: makeRate(clock.now()) }]))
   const counted = new WeakMap<PartWorker, number>()
   let parts: readonly SubscriptionPart[] = []
   // What is appended once this process has started is new to whoever begins now, even if the first look should fail.
@@ -85,10 +92,9 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
       if (worker.status === 'lost') ended(worker.lease, true)
       if (worker.status === 'failed') {
         tell?.({ signal: 'subscription.failed', ...partOf(worker), error: worker.error })
-        follow(held.get(nameOf(worker.lease)))
+        follow(held.get(partKey(worker.lease)))
       }
-      rates.get(subscription)?.add(worker.handled - (counted.get(worker) ?? 0), clock.now())
-      counted.set(worker, worker.handled)
+      count(worker)
       if (worker.status === 'lost' || worker.status === 'stopped') progress.forget(subscription, part)
       else progress.set(subscription, part, worker)
     },
@@ -133,12 +139,12 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     acquired(subscription, lease) {
       tell?.({ signal: 'subscription.start', ...partOf({ subscription, lease }), epoch: lease.epoch })
       const part = holdPart(holding, subscription, lease)
-      held.set(nameOf(lease), part)
+      held.set(partKey(lease), part)
       follow(part)
     },
     async given(lease, isLost) {
-      const part = held.get(nameOf(lease))
-      held.delete(nameOf(lease))
+      const part = held.get(partKey(lease))
+      held.delete(partKey(lease))
       await part?.stop()
       if (part) tellEnd(tell, part, isLost || part.worker?.status === 'lost')
     },
@@ -166,10 +172,14 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     get workers() {
       return workers()
     },
-    get held() {
-      return [...held.values()]
+    workerOf(lease) {
+      const part = held.get(partKey(lease))
+      return part?.lease.epoch === lease.epoch ? part.worker : undefined
     },
-    rateOf: (subscription) => rates.get(subscription)?.perSecond(clock.now()) ?? 0,
+    paceOf(subscription) {
+      const { handled = 0, rate } = tallies.get(subscription) ?? {}
+      return { handled, rate: rate?.perSecond(clock.now()) ?? 0 }
+    },
     async control(id) {
       await readControls()
       await Promise.all([...held.values()].filter(({ subscription }) => subscription.id === id).map((part) => part.follow()))
@@ -201,12 +211,22 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
 
   /** This process has a part no longer: somebody else has it, or what it was made for is done. Told once, here or when it is given up. */
   function ended(lease: Lease, isLost: boolean): void {
-    const part = held.get(nameOf(lease))
+    const part = held.get(partKey(lease))
     if (part?.lease.epoch !== lease.epoch) return
     membership.lost(lease)
-    held.delete(nameOf(lease))
+    held.delete(partKey(lease))
     void part.stop()
     tellEnd(tell, part, isLost)
+  }
+
+  /** A part may get another worker, and another process, and come back. */
+  function count(worker: PartWorker): void {
+    const tally = tallies.get(worker.subscription.id)
+    const more = worker.handled - (counted.get(worker) ?? 0)
+    counted.set(worker, worker.handled)
+    if (!tally || more === 0) return
+    tally.handled += more
+    tally.rate.add(more, clock.now())
   }
 
   function pokeAll(concerned: (worker: PartWorker) => boolean): void {
@@ -236,7 +256,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
 
   /** Somebody, perhaps in another process, wants something done to an instance. */
   async function pokeRequested(): Promise<void> {
-    const requests = await store.work.records({ kind: actKind, limit: 1000 })
+    const requests = await everyRecord(store.work, { kind: actKind })
     pokeAll(({ subscription, lease }) => requests.some(({ owner, slot }) => owner === subscription.id && isIn(slotsOf(lease.part), slot)))
   }
 
@@ -246,5 +266,3 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
     return worker.nextDueAt !== undefined && worker.nextDueAt <= clock.now()
   }
 }
-
-const nameOf = ({ subscription, part }: Lease): string => `${subscription} ${part}`

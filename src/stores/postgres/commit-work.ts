@@ -1,8 +1,9 @@
 /**
  * Commits work: what waits when the last commit has ended goes into the next one, in one round trip and without a timer.
  *
- * The function writes all of it, or nothing and names who cannot be written; the others go on without those. Work with statements of
- * the user's own, or with a switch of views, goes alone, in a transaction of its own.
+ * The function writes all of it, or nothing and names who cannot be written; the others go on without those. What the server itself
+ * refuses, it refuses without a name: then each goes alone. Work with statements of the user's own, or with a switch of views, goes alone
+ * in any case, in a transaction of its own.
  */
 import { DacapoError, LeaseLostError, RecordConflictError } from '../../core/errors.ts'
 import { keptUnder } from '../../core/view-store.ts'
@@ -49,11 +50,11 @@ export function workCommits(schema: string, use: Use): WorkStore['commit'] {
     }
     let left = batch
     while (left.length > 0) {
-      const refusals = await commitTogether(
-        client,
-        schema,
-        left.map(({ work }) => work),
-      )
+      const works = left.map(({ work }) => work)
+      const refusals = await commitTogether(client, schema, works).catch((error) => {
+        if (left.length === 1 || !isRefusal(error) || isPassing(error)) throw error
+      })
+      if (!refusals) return writeEach(client, left)
       if (refusals.size === 0) {
         for (const { resolve } of left) resolve({ kind: 'done' })
         return
@@ -61,6 +62,11 @@ export function workCommits(schema: string, use: Use): WorkStore['commit'] {
       for (const [i, error] of refusals) left[i]?.resolve({ kind: 'refused', error })
       left = left.filter((_, i) => !refusals.has(i))
     }
+  }
+
+  /** Something in one of them is nothing that the server takes: the others have nothing to do with it. */
+  async function writeEach(client: PgClient, batch: readonly Waiting[]): Promise<void> {
+    for (const one of batch) await write(client, [one]).catch((error) => one.reject(storeError(error)))
   }
 
   return (works) =>

@@ -18,6 +18,10 @@ export const isTakenVersion = (error: unknown): boolean =>
 /** Somebody else's commit came first; the same again may succeed. */
 export const isSerialization = (error: unknown): boolean => ['40001', '40P01'].includes(sqlState(error) ?? '')
 
+/** Somebody else has changed the same table or index; the server has neither a code nor a translation for it. */
+export const isCatalogRace = (error: unknown): boolean =>
+  sqlState(error) === 'XX000' && (error as Error).message === 'tuple concurrently updated'
+
 /** Transactions waited for each other in a circle, until one of them was undone. */
 export const isDeadlock = (error: unknown): boolean => sqlState(error) === '40P01'
 

@@ -8,7 +8,7 @@ import { discardRows } from '../sql/scan-rows.ts'
 import { listStatement } from '../sql/view-question.ts'
 import { viewClaim } from './claims.ts'
 import { dialectOf } from './dialect.ts'
-import { isSerialization } from './driver-errors.ts'
+import { isCatalogRace, isSerialization } from './driver-errors.ts'
 import { firstOf, type PgClient, type Row, rowsOf } from './pg.ts'
 import { readAll } from './read.ts'
 import type { ReadContext } from './read-context.ts'
@@ -177,8 +177,8 @@ async function ensureIndex(client: PgClient, schema: string, view: string, field
       await client.query(createIndex(schema, view, field, type))
       return
     } catch (error) {
-      // Another process was making one, and waited for this one to end.
-      if (!isSerialization(error) || attempt === 10) throw error
+      // Another process was making one and waited for this one to end, or took the one that was being made here for one left half done.
+      if (!(isSerialization(error) || isCatalogRace(error)) || attempt === 10) throw error
     }
   }
 }

@@ -39,15 +39,21 @@ const piece = 2000
 
 /**
  * Deletes rows, none when their generation is live; yields each statement, and is handed the rows that it has deleted.
+ *
+ * Somebody else may be deleting the same ones: the statement has waited for him then and has deleted nothing, though more rows are left,
+ * which he may never come to. So it is asked whether any are there before the next tenant's turn.
  */
 export function* discardRows(dialect: Dialect, view: string, generation: number): Generator<SqlStatement, void, Rows> {
   const under = keptUnder(view, generation)
   const table = literal(dialect.viewRows)
+  const isLive = fragment`${liveGeneration(dialect, view)} = ${generation}`
   for (let tenant: string | undefined = ''; tenant !== undefined; ) {
-    const some: SqlStatement = fragment`SELECT key FROM ${table} WHERE tenant = ${tenant} AND view = ${under} ORDER BY key LIMIT ${piece}`
-    const gone: Rows = yield fragment`DELETE FROM ${table} WHERE tenant = ${tenant} AND view = ${under} AND key IN (${some})
-      AND ${liveGeneration(dialect, view)} <> ${generation} RETURNING 1`
+    const own: SqlStatement = fragment`tenant = ${tenant} AND view = ${under}`
+    const some: SqlStatement = fragment`SELECT key FROM ${table} WHERE ${own} ORDER BY key LIMIT ${piece}`
+    const gone: Rows = yield fragment`DELETE FROM ${table} WHERE ${own} AND key IN (${some}) AND NOT ${isLive} RETURNING 1`
     if (gone.length > 0) continue
+    const left: Rows = yield fragment`SELECT 1 FROM ${table} WHERE ${own} AND NOT ${isLive} LIMIT 1`
+    if (left.length > 0) continue
     tenant = (yield fragment`SELECT tenant FROM ${table} WHERE tenant > ${tenant} ORDER BY tenant LIMIT 1`)[0]?.[0] as string | undefined
   }
 }

@@ -1,6 +1,7 @@
-/** Views that are rebuilt at the same moment, as when processes with a new version start. */
+/** Views that are rebuilt at the same moment, as when processes with a new version start, and what two processes delete at once. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Client } from 'pg'
 import { postgres } from '../../../src/stores/postgres/index.ts'
 import { freshDatabase } from '../fresh.ts'
 import { postgresServers } from '../servers.ts'
@@ -29,4 +30,29 @@ for (const server of await postgresServers()) {
       await drop()
     })
   }
+
+  test(`PostgreSQL ${server.name}: who deletes the same rows as somebody who dies over it deletes all of them`, async () => {
+    const { url, drop } = await freshDatabase(server)
+    const store = postgres(url, { schema: 'bank' })
+    await store.migrate()
+    const other = new Client(url)
+    await other.connect()
+    const rows = `select '', 'letters@1', 'n' || n, 1, '{}'::json from generate_series(1, 4500) as n`
+    await other.query(`insert into bank.view_rows (tenant, view, key, row_version, row) ${rows}`)
+    await other.query('begin')
+    await other.query(`delete from bank.view_rows where key in (select key from bank.view_rows order by key limit 2000)`)
+    const discarding = store.views.discard({ view: 'letters', indexes: {}, fingerprint: '' }, 1)
+    const watching = new Client(url)
+    await watching.connect()
+    const waits = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    while ((await watching.query(waits)).rows.length === 0);
+    // One piece of what he has begun with, and nothing more comes of it.
+    await other.query('commit')
+    await other.end()
+    await discarding
+    assert.deepEqual((await watching.query('select count(*)::int as left from bank.view_rows')).rows, [{ left: 0 }])
+    await watching.end()
+    await store.close()
+    await drop()
+  })
 }

@@ -29,11 +29,11 @@ function makeScene(store: EventStore, clock: TestClock) {
       const at = new Date(clock.now() + after * 1000)
       const request = { command: 'Ring', input: { bell: `${calendar.length % 3}` } }
       await desk.schedule(request, { at, ...(every && { every: { seconds: every } }), actor: robot, id } as never)
-      calendar.push({ id, next: now() + after, every, rung: [], isCancelled: false })
+      calendar.push({ id, next: now() + after, every, rung: [], cancelledAt: undefined })
     },
     async cancel({ nth }: Extract<CalmStep, { kind: 'cancel' }>): Promise<void> {
       const entry = calendar[nth % Math.max(1, calendar.length)]
-      if (entry && (await desk.schedules.cancel(entry.id))) entry.isCancelled = true
+      if (entry && (await desk.schedules.cancel(entry.id))) entry.cancelledAt = now()
     },
   }
 }
@@ -137,7 +137,7 @@ export async function runTroubledProgram(open: (clock: TestClock) => World, prog
       await clock.advance({ seconds: 1 })
       for (const { app } of sides) await app?.settle()
     }
-    assertKept(scene.calendar, await rungAt(world.store(0), scene.begin))
+    assertKept(scene.calendar, await rungAt(world.store(0), scene.begin), scene.now())
   } finally {
     for (const { trouble } of sides) trouble.end()
     for (const by of [0, 1] as const) await stop(by)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import type { EventStore } from '../../../src/core/event-store.ts'
 import type { Work, WorkStore } from '../../../src/core/work-store.ts'
-import { appends, type Flaw, firstViolation } from '../flaws.ts'
+import { appends, type Flaw, firstViolation, underAnyLease } from '../flaws.ts'
 import { programs } from '../programs.ts'
 import { followSteps } from './follow-steps.ts'
 import { runFollowProgram } from './run-follow-program.ts'
@@ -16,18 +16,14 @@ const work = (change: (real: WorkStore) => Partial<WorkStore>): Flaw => {
 const commits = (change: (given: Work) => Work | Promise<Work>): Flaw => {
   return work((real) => ({ commit: async (works) => real.commit(await Promise.all(works.map(change))) }))
 }
-/** Under whatever lease there is now. */
-const ignoresLeases: Flaw = work((real) => ({
-  commit: async (works) => {
-    const parts = await real.parts()
-    const epochOf = (subscription: string, part: string, epoch: number) =>
-      parts.find((one) => one.subscription === subscription && one.part === part)?.epoch ?? epoch
-    const steps = (given: Work) =>
-      (given.steps ?? []).map((step) => ({ ...step, epoch: epochOf(step.subscription, step.part, step.epoch) }))
-    const unchecked = (given: Work) => (given.records ?? []).map(({ expectedRevision: _, ...record }) => record)
-    return real.commit(works.map((given) => ({ ...given, steps: steps(given), records: unchecked(given) })))
-  },
-}))
+const ignoresLeases: Flaw = work((real) => {
+  const commit = underAnyLease(real)
+  const unchecked = ({ records = [], ...given }: Work): Work => ({
+    ...given,
+    records: records.map(({ expectedRevision: _, ...record }) => record),
+  })
+  return { commit: (works) => commit(works.map(unchecked)) }
+})
 const isOf = (kind: string) => (record: { readonly kind: string }) => record.kind === kind
 const reads = (drop: (position: number) => boolean): Flaw => {
   return (store: EventStore) => ({

@@ -4,9 +4,10 @@ import { beforeEach, test } from 'node:test'
 import fc from 'fast-check'
 import type { EventStore } from '../../../src/core/event-store.ts'
 import type { TestClock } from '../../../src/testing/index.ts'
+import { turns } from '../../runtime/in-front-of.ts'
 import { storesByName } from '../../runtime/on-every-store.ts'
 import { check } from '../check.ts'
-import { type Flaw, firstViolation } from '../flaws.ts'
+import { type Flaw, firstViolation, underAnyLease } from '../flaws.ts'
 import { programs } from '../programs.ts'
 import { onlyOne, worlds } from '../worlds.ts'
 import { rebuildSteps, runRebuildProgram } from './run-rebuild-program.ts'
@@ -27,23 +28,7 @@ for (const { name, open } of [...worlds, onPostgres]) {
 }
 
 const flaws: readonly (readonly [sentence: string, flaw: Flaw])[] = [
-  [
-    'switches whatever the leases are',
-    (store: EventStore) => ({
-      work: {
-        ...store.work,
-        // Under whatever lease there is now.
-        async commit(works) {
-          const parts = await store.work.parts()
-          const epochOf = (one: { readonly subscription: string; readonly part: string; readonly epoch: number }) =>
-            parts.find(({ subscription, part }) => subscription === one.subscription && part === one.part)?.epoch ?? one.epoch
-          return store.work.commit(
-            works.map((work) => ({ ...work, steps: (work.steps ?? []).map((step) => ({ ...step, epoch: epochOf(step) })) })),
-          )
-        },
-      },
-    }),
-  ],
+  ['switches whatever the leases are', ({ work }: EventStore) => ({ work: { ...work, commit: underAnyLease(work) } })],
   [
     'switches, and forgets how far the new rows are',
     (store: EventStore) => ({
@@ -68,6 +53,19 @@ const flaws: readonly (readonly [sentence: string, flaw: Flaw])[] = [
           await new Promise((resolve) => setImmediate(resolve))
           const more = await store.views.list(tenant, definition, question)
           return [...rows, ...more.filter(({ key }) => !rows.some((row) => row.key === key))]
+        },
+      },
+    }),
+  ],
+  [
+    'tells rows, and how far the parts are at a later moment',
+    (store: EventStore) => ({
+      work: {
+        ...store.work,
+        async scan(question) {
+          const { rows } = await store.work.scan(question)
+          await turns(5)
+          return { rows, parts: await store.work.parts(question.subscription) }
         },
       },
     }),

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { EventStore } from '../../../src/core/event-store.ts'
 import { DacapoError } from '../../../src/index.ts'
+import type { Comparison } from '../../../src/runtime/rebuild/comparison.ts'
 import { type TestClock, testApp, testClock } from '../../../src/testing/index.ts'
 import { deposit, openAccount } from '../../domain/bank.ts'
 import { turns } from '../../runtime/in-front-of.ts'
@@ -43,10 +44,16 @@ export async function runRebuildProgram(open: (clock: TestClock) => World, progr
     ...troubled(world.store(n)),
     app: undefined as ReturnType<typeof openApp> | undefined,
     cancelling: new AbortController(),
+    /** They never reject: what must not happen is noted. */
     wishes: [] as Promise<unknown>[],
   }))
   const side = (n: By) => sides[n] as (typeof sides)[number]
   let appended = 0
+  /** The first thing that has happened and must not. */
+  let violation: unknown
+  const violated = (error: unknown): void => {
+    violation ??= error
+  }
 
   function openApp(store: EventStore) {
     return testApp({ store, clock, commands: [openAccount, deposit], projections: [ledger(1)], random: () => 0 })
@@ -63,10 +70,17 @@ export async function runRebuildProgram(open: (clock: TestClock) => World, progr
   function wish(n: By, what: 'rebuild' | 'compare'): void {
     const one = side(n)
     const { signal } = one.cancelling
-    const wished = one.app?.subscriptions[what]('ledger', { signal }).catch((error) => {
-      if (error !== signal.reason) tolerate(error)
-    })
-    one.wishes.push(wished ?? Promise.resolve())
+    if (!one.app) return
+    const { subscriptions } = one.app
+    const wished =
+      what === 'rebuild' ? subscriptions.rebuild('ledger', { signal }) : assertSame(subscriptions.compare('ledger', { signal }))
+    one.wishes.push(
+      wished
+        .catch((error) => {
+          if (error !== signal.reason) tolerate(error)
+        })
+        .catch(violated),
+    )
   }
 
   async function take(step: RebuildStep): Promise<void> {
@@ -108,10 +122,7 @@ export async function runRebuildProgram(open: (clock: TestClock) => World, progr
       await new Promise((resolve) => setImmediate(resolve))
     }
   })()
-  let violation: unknown
-  reading.catch((error) => {
-    violation = error
-  })
+  reading.catch(violated)
 
   /** Leases run out, and everything that was begun comes to its end. */
   async function settle(): Promise<void> {
@@ -146,6 +157,12 @@ export async function runRebuildProgram(open: (clock: TestClock) => World, progr
     }
     await world.close()
   }
+}
+
+/** Every row was folded by the fold that it is compared with, however far it was at that moment. */
+async function assertSame(comparing: Promise<Comparison>): Promise<void> {
+  const { differing, differences } = await comparing
+  assert.deepEqual([differing, differences], [{ changed: 0, missing: 0, surplus: 0 }, []], 'what a comparison has found')
 }
 
 /** The view is the fold of the log, and nothing of any rebuild is left. */

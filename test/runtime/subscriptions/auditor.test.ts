@@ -4,7 +4,7 @@ import type { EventStore } from '../../../src/core/event-store.ts'
 import type { LogPage } from '../../../src/core/stored-event.ts'
 import { eventHandler, projection } from '../../../src/index.ts'
 import { MoneyDeposited, MoneyWithdrawn } from '../../domain/bank.ts'
-import { inFrontOf, moment } from '../in-front-of.ts'
+import { inFrontOf, isPending, moment } from '../in-front-of.ts'
 import { type Given, onEveryStore } from '../on-every-store.ts'
 import { recorder } from '../open-bank.ts'
 import { appendDeposits, noting, onDeposits, openFollowed, range, sums, workInFrontOf } from './follow.ts'
@@ -155,6 +155,24 @@ onEveryStore('a hole from before is found by whoever takes a part over, and by w
     [12, 24, [15]],
   ])
   assert.deepEqual(await third.subscriptions.audit(), [])
+})
+
+onEveryStore('who asks for an audit does not wait for one that takes its time', async (given) => {
+  const app = openFollowed(given, { handlers: [noting().handler], defaults: { subscriptions: { audit: { every: { minutes: 1 } } } } })
+  await appendDeposits(given.store, 1200)
+  await app.settle()
+  const { now } = performance
+  let hours = 0
+  performance.now = () => ++hours * 3_600_000 // so after each page it rests for many hours
+  try {
+    const inBackground = given.clock.advance({ minutes: 1 })
+    assert.ok(await isPending(inBackground))
+    assert.deepEqual(await app.subscriptions.audit(), [])
+    await inBackground
+  } finally {
+    performance.now = now
+  }
+  assert.equal((await app.subscriptions.list())[0]?.audited, 1200)
 })
 
 onEveryStore('who was frozen does not report what another has by now; the other one does', async (given) => {

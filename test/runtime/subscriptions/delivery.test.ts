@@ -1,10 +1,11 @@
 /** What handlers are given: everything that concerns them, in order, from where they were, and nothing once they are stopped. */
 import assert from 'node:assert/strict'
+import type { RecordedEvent } from '../../../src/core/recorded-event.ts'
 import { eventHandler } from '../../../src/index.ts'
-import { AccountClosed, AccountOpened, closeAccount, openAccount } from '../../domain/bank.ts'
+import { AccountClosed, AccountOpened, closeAccount, deposit, openAccount } from '../../domain/bank.ts'
 import { isPending, moment } from '../in-front-of.ts'
 import { onEveryStore } from '../on-every-store.ts'
-import { ann, teller } from '../open-bank.ts'
+import { ann, recorder, teller } from '../open-bank.ts'
 import { appendDeposits, noting, onDeposits, openFollowed, openWithDeposits, payIn, range, workInFrontOf } from './follow.ts'
 
 onEveryStore('a handler goes on at its checkpoint after a stop, and not at the beginning', async (given) => {
@@ -71,6 +72,40 @@ onEveryStore('a command of a handler that is under way when the app stops is sti
   )
   assert.ok(await next.streams.info('account-of-2'))
 })
+
+onEveryStore(
+  'a handler is given an event with everything that is known of it, after it was told that the work has begun',
+  async (given) => {
+    const signals = recorder()
+    const seen: RecordedEvent[] = []
+    const handler = onDeposits('noting', (_, event) => seen.push(event), { partitions: 3 })
+    const app = openFollowed(given, { handlers: [handler], observer: signals }).forTenant('acme')
+    const opened = await app.execute(openAccount({ accountId: 'a', owner: 'ann' }), { actor: ann })
+    const asked = { actor: ann, correlationId: 'a-request', metadata: { till: 7 } }
+    const { position } = await app.execute(deposit({ accountId: 'a', amount: 5 }), asked)
+    await openFollowed(given, { handlers: [handler], observer: signals }).settle()
+    assert.equal(seen.length, 1)
+    const { id, recordedAt, metadata, ...event } = seen[0]!
+    assert.deepEqual(event, {
+      type: 'MoneyDeposited',
+      data: { amount: 5 },
+      tenant: 'acme',
+      stream: 'account-a',
+      subject: 'a',
+      version: 2,
+      tags: [],
+      schemaVersion: 1,
+      position,
+    })
+    assert.ok(position > opened.position && id.length === 36)
+    assert.equal(recordedAt.getTime(), given.clock.now())
+    const { correlationId, actor, till } = metadata as typeof metadata & { readonly till?: number }
+    assert.deepEqual([correlationId, actor, till], ['a-request', ann, 7])
+    const names = signals.signals.map(({ signal }) => signal)
+    assert.equal(signals.of('subscription.start').length, 3)
+    assert.ok(names.indexOf('subscription.start') < names.indexOf('handler.event.start'))
+  },
+)
 
 onEveryStore('two handlers of one event type are both given every event', async (given) => {
   const [one, other] = [noting('one'), noting('other')]
@@ -154,7 +189,8 @@ onEveryStore('a command executed by a handler carries the correlation of the eve
   assert.equal(opened?.tenant, 'acme')
 })
 
-onEveryStore('a handler that catches up commits its position now and then, and at the end', async (given) => {
+onEveryStore('a handler that catches up commits its position as often as it is to, and at the end', async (given) => {
+  const slowOnes = new Set([1500, 4500])
   const positions: number[] = []
   const store = workInFrontOf(given.store, {
     commit: async (works) => {
@@ -165,11 +201,15 @@ onEveryStore('a handler that catches up commits its position now and then, and a
   })
   await openFollowed(given).prepare()
   await appendDeposits(given.store, 6000)
-  const { amounts, handler } = noting()
+  const amounts: number[] = []
+  const handler = onDeposits('noting', (amount) => {
+    amounts.push(amount)
+    if (slowOnes.has(amount)) given.clock.set(new Date(given.clock.now() + 2000))
+  })
   const app = openFollowed({ ...given, store }, { handlers: [handler] })
   await app.settle()
   assert.deepEqual(amounts, range(1, 6000))
-  assert.deepEqual(positions, [6000], 'the clock stands still, so once')
+  assert.deepEqual(positions, [2000, 5000, 6000], 'at the end of a page, and only when a second has passed')
 })
 
 onEveryStore('what a handler has handled while it catches up is committed before it stops as a whole', async (given) => {

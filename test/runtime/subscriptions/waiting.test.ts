@@ -1,11 +1,20 @@
 /** Waiting until those who are concerned have dealt with what a command did. */
 import assert from 'node:assert/strict'
+import { z } from 'zod'
 import { TimedOutError } from '../../../src/core/errors.ts'
-import { deposit, openAccount } from '../../domain/bank.ts'
+import { command } from '../../../src/index.ts'
+import { testApp } from '../../../src/testing/index.ts'
+import { Account, deposit, MoneyDeposited, openAccount } from '../../domain/bank.ts'
 import { moment } from '../in-front-of.ts'
 import { type Given, onEveryStore } from '../on-every-store.ts'
 import { ann } from '../open-bank.ts'
 import { noting, onDeposits, openFollowed, openWithDeposits, sums } from './follow.ts'
+
+const payMany = command(Account, 'PayMany', {
+  input: z.object({ accountId: z.string(), times: z.number() }),
+  id: ({ accountId }) => accountId,
+  decide: ({ input }) => Array.from({ length: input.times }, () => MoneyDeposited({ amount: 1 })),
+})
 
 /** Time passes until something has ended. */
 async function passing({ clock }: Given, end: Promise<unknown>): Promise<void> {
@@ -27,6 +36,34 @@ for (const count of [1, 2, 7]) {
       assert.deepEqual(await app.view(sums as never).get('a'), { sum: count, count })
     })
   }
+}
+
+for (const count of [1, 2, 30]) {
+  onEveryStore(
+    `a strong answer to one command of ${count} events comes when all of them are dealt with, also by who came later`,
+    async (given) => {
+      const [first, second] = [noting('first'), noting('second')]
+      const open = (...followers: (typeof first)[]) => {
+        const handlers = followers.map(({ handler }) => handler)
+        return given.tend(testApp({ store: given.store, clock: given.clock, commands: [payMany], handlers, projections: [sums] }))
+      }
+      const call = payMany({ accountId: 'a', times: count })
+      const early = open(first)
+      await early.start()
+      const key = { actor: ann, idempotencyKey: 'once', consistency: 'strong' } as const
+      const receipt = await early.execute(call, key)
+      assert.deepEqual([receipt.events.length, first.amounts.length], [count, count])
+      assert.deepEqual(await early.view(sums).get('a'), { sum: count, count })
+      await early.stop({ keepStore: true })
+      const late = open(first, second)
+      await late.start()
+      const again = await late.execute(call, { ...key, waitTimeout: { hours: 1 } })
+      assert.deepEqual(
+        [again.duplicate, again.position, second.amounts.length, first.amounts.length],
+        [true, receipt.position, count, count],
+      )
+    },
+  )
 }
 
 onEveryStore('a strong answer to an event that concerns nobody, or to none, comes without anybody running', async (given) => {
