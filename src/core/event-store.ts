@@ -10,7 +10,7 @@ import type { SnapshotStore } from './snapshot-store.ts'
 import type { ProjectionStatement, SqlStatement } from './sql.ts'
 import type { EventToAppend, LogPage, StoredEvent } from './stored-event.ts'
 import type { ViewStore, ViewWrite } from './view-store.ts'
-import type { WorkStore } from './work-store.ts'
+import type { WorkRecord, WorkStore } from './work-store.ts'
 
 /** Facts about a store; the contract checks them. What a store cannot do is a compile error or an error at start. */
 export interface Capabilities {
@@ -169,6 +169,13 @@ export interface StoreTransaction {
   readonly snapshots: Pick<SnapshotStore, 'latest'>
   /** Runs a statement; the rows it answers with, if any. Needs the capability `sql`. */
   sql(statement: SqlStatement): Promise<readonly Record<string, unknown>[]>
+  /**
+   * Keeps a new record of work. Its key is one that nobody else can know of: whoever wrote the same one would wait for the end of this
+   * transaction, and others behind him.
+   *
+   * @throws RecordConflictError (`ES_RECORD_CONFLICT`) there is one, which stays as it is.
+   */
+  keep(record: Omit<WorkRecord, 'revision'>): Promise<void>
   /** A part that is undone alone when the work throws. Savepoints nest; do not open two side by side. */
   savepoint<T>(work: () => Promise<T>): Promise<T>
 }

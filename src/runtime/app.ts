@@ -102,6 +102,19 @@ export interface Transaction<N extends string> {
   ): Promise<Outcome<DomainEvent, Rejection, TransactionReceipt>>
   /** The state as this transaction sees it, its own writes included. */
   load<A extends AnyAggregate>(aggregate: A, id: string): Promise<Loaded<StateOf<A>>>
+  /**
+   * Executes a command later, as `app.schedule` does, if this transaction commits. Under an id of its own: the transaction makes it once.
+   *
+   * @throws ValidationError (`ES_VALIDATION`), SerializationError (`ES_SERIALIZATION`), UnknownCommandError (`ES_UNKNOWN_COMMAND`)
+   */
+  schedule<E, X extends Rejection, Who, Values>(
+    call: CommandCall<N, E, X, Who, Values>,
+    options: ScheduleOptions & AskingFor<Who, Values> & { readonly id?: never },
+  ): Promise<ScheduledCommand>
+  schedule(
+    request: CommandRequest,
+    options: ScheduleOptions & { readonly actor: unknown; readonly context?: unknown; readonly id?: never },
+  ): Promise<ScheduledCommand>
   /** Your own rows in the same commit; needs a store with `sql`. */
   sql(parts: TemplateStringsArray, ...values: readonly SqlValue[]): Promise<readonly Record<string, unknown>[]>
 }

@@ -77,7 +77,7 @@ interface Parts {
 function makeApp(parts: Parts, tenant: string) {
   const { engine, warm, lifecycle, middleware } = parts
   const { during } = lifecycle
-  const scope = { engine, tenant, middleware, warm }
+  const scope = { engine, tenant, middleware, warm, scheduled: () => lifecycle.scheduler?.poke() }
   const schedules = schedulesIn(parts, tenant)
 
   return {

@@ -76,6 +76,24 @@ onOneFile('rows that were folded before a rollback are not folded on, even if th
   }),
 )
 
+onOneFile('what is scheduled within is there when the caller has committed, and was never there when he rolls back', (two) =>
+  withOwnHandle(two, async (bank, database) => {
+    await openWith(bank, 'a', 10)
+    const payday = { after: { days: 1 }, actor: ann } as const
+    database.exec('begin immediate')
+    await bank.within(database).schedule(deposit({ accountId: 'a', amount: 1 }), payday)
+    database.exec('rollback')
+    assert.deepEqual(await bank.schedules.list(), [])
+    database.exec('begin immediate')
+    const { id } = await bank.within(database).schedule(deposit({ accountId: 'a', amount: 2 }), payday)
+    database.exec('commit')
+    assert.deepEqual(
+      (await bank.schedules.list()).map(({ id: one, input, status }) => [one, input, status]),
+      [[id, { accountId: 'a', amount: 2 }, 'waiting']],
+    )
+  }),
+)
+
 onOneFile('stages, rejections and keys are the same within', (two) =>
   withOwnHandle(two, async (bank, database) => {
     await openWith(bank, 'a', 1)

@@ -51,6 +51,8 @@ export interface TransactionScope {
   readonly tenant: string
   readonly middleware: readonly Middleware[]
   readonly warm: WarmAggregates
+  /** Tells whoever fires schedules in this process that there is a new one. */
+  readonly scheduled: () => void
 }
 
 /** The calls of a transaction, untyped; `app.ts` gives them their types. */
@@ -58,6 +60,7 @@ export interface TransactionCalls {
   execute(request: any, asking: any): Promise<unknown>
   attempt(request: any, asking: any): Promise<unknown>
   load(aggregate: AnyAggregate, id: string): Promise<unknown>
+  schedule(request: any, options: any): Promise<unknown>
   sql(parts: TemplateStringsArray, ...values: readonly never[]): Promise<readonly Record<string, unknown>[]>
 }
 
@@ -93,7 +96,11 @@ async function runTransaction(
   const open: OpenTransaction = { engine, over: false }
   // Counted aside: what a transaction undoes was never done.
   const counters = makeCounters()
-  const inside = { ...scope, engine: { ...engine, counters } }
+  let hasScheduled = false
+  const scheduled = () => {
+    hasScheduled = true
+  }
+  const inside = { ...scope, engine: { ...engine, counters }, scheduled }
   const run = async (abandoned: AbortSignal | undefined) => {
     try {
       const result = await asOpen(open, () =>
@@ -116,6 +123,7 @@ async function runTransaction(
         }),
       )
       addCounters(engine.counters, counters)
+      if (hasScheduled) scope.scheduled()
       return result
     } finally {
       open.over = true
@@ -159,6 +167,12 @@ export function callsOf(scope: TransactionScope, transaction: StoreTransaction, 
     async load(aggregate, id) {
       const { state, version } = await loadAggregate(engine, session, aggregate, tenant, streamName(aggregate.name, id))
       return { state, version, exists: version > 0 }
+    },
+    async schedule(request, options) {
+      const { scheduleInside } = await import('../schedule/schedule-inside.ts')
+      const shown = await scheduleInside(engine, tenant, transaction, request, options)
+      scope.scheduled()
+      return shown
     },
     sql: (parts, ...values) => transaction.sql(sql(parts, ...values)),
   }

@@ -24,6 +24,7 @@ export function whileOpen(transaction: StoreTransaction, isOpen: () => boolean):
     views: { get: guarded((tenant, view, key) => transaction.views.get(tenant, view, key)) },
     snapshots: { latest: guarded((tenant, stream, fingerprint, to) => transaction.snapshots.latest(tenant, stream, fingerprint, to)) },
     sql: guarded((statement) => transaction.sql(statement)),
+    keep: guarded((record) => transaction.keep(record)),
     savepoint: (work) => guarded(() => transaction.savepoint(work))(),
     async *readStream(stream, options) {
       assertOpen()

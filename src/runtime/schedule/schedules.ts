@@ -181,7 +181,7 @@ const tryAgain = Symbol('try again')
 const toShown = (record: WorkRecord): ScheduledCommand =>
   toScheduled(record.tenant, record.key, scheduleOf(record), record.status as ScheduleStatus)
 
-function toScheduled(tenant: string, id: string, schedule: Schedule, status: ScheduleStatus): ScheduledCommand {
+export function toScheduled(tenant: string, id: string, schedule: Schedule, status: ScheduleStatus): ScheduledCommand {
   const { command, input, asking, due, everyMs, attempts, runs, last, createdAt } = schedule
   const isOver = status === 'done' || (status === 'failed' && everyMs === undefined)
   return {

@@ -9,6 +9,7 @@ import type { IdempotencyEntry, RememberedOutcome, StoredEventType } from '../..
 import { matches, type Query } from '../../core/query.ts'
 import type { StoredEvent } from '../../core/stored-event.ts'
 import { categoryOf } from '../../core/stream-name.ts'
+import type { WorkRecord } from '../../core/work-store.ts'
 import { inOrder } from './in-order.ts'
 import { inTenant, logIndex } from './log-index.ts'
 
@@ -33,6 +34,8 @@ export class Layer {
   readonly outcomes = new Map<string, KeptOutcome>()
   /** Rows by view (in a tenant), then by key. */
   readonly rows = new Map<string, Map<string, KeptRow>>()
+  /** Records of work, by name. */
+  readonly records = new Map<string, WorkRecord>()
   /** Only the lowest layer fills these: the ones above are small. */
   readonly types = new Map<string, StoredEventType>()
   readonly #index = logIndex()
@@ -69,6 +72,10 @@ export class Layer {
 
   row(tenant: string, view: string, key: string): KeptRow | undefined {
     return this.#row(inTenant(tenant, view), key)
+  }
+
+  record(name: string): WorkRecord | undefined {
+    return this.records.get(name) ?? this.below?.record(name)
   }
 
   /** Lists in the order of positions that have every event of a tenant, or of all, which matches, and others too. */
@@ -112,6 +119,7 @@ export class Layer {
     for (const event of this.log) below.add(event)
     for (const [key, outcome] of this.outcomes) below.outcomes.set(key, outcome)
     for (const rows of this.rows.values()) for (const row of rows.values()) below.setRow(row)
+    for (const [name, record] of this.records) below.records.set(name, record)
   }
 
   #version(key: string): number {

@@ -1,12 +1,13 @@
 /** A transaction: a layer that settles when the work resolves and is forgotten when it rejects. */
 import { refusalOfShape } from '../../core/append-groups.ts'
-import { StoppedError, UnsupportedError } from '../../core/errors.ts'
+import { RecordConflictError, StoppedError, UnsupportedError } from '../../core/errors.ts'
 import type { StoreTransaction, StreamInfo } from '../../core/event-store.ts'
 import type { SnapshotStore } from '../../core/snapshot-store.ts'
 import { accept, remembered } from './accept.ts'
 import { Layer } from './layer.ts'
 import { readAll, readStream } from './read.ts'
 import { rowOf } from './views.ts'
+import { recordKey } from './work.ts'
 
 /** Runs work on a layer above what is committed; the caller is alone in the gate. */
 export async function runTransaction<T>(
@@ -42,6 +43,11 @@ export async function runTransaction<T>(
     snapshots: { latest: snapshots.latest },
     async sql() {
       throw new UnsupportedError('The memory store runs no SQL statements: use an SQL store.')
+    },
+    async keep(record) {
+      const name = recordKey(record)
+      if (current().record(name)) throw new RecordConflictError(record.kind, record.key)
+      current().records.set(name, { ...record, revision: 1 })
     },
     async savepoint(part) {
       const below = current()

@@ -21,7 +21,6 @@ import type { ViewRegistry } from './view-registry.ts'
 export function workStore(state: () => Layer, gate: Gate, registry: ViewRegistry): WorkStore {
   const owners = new Map<string, WorkOwner>()
   const parts = new Map<string, SubscriptionPart>()
-  const records = new Map<string, WorkRecord>()
 
   const held = (lease: Lease): SubscriptionPart | undefined => {
     const part = parts.get(partKey(lease))
@@ -44,7 +43,7 @@ export function workStore(state: () => Layer, gate: Gate, registry: ViewRegistry
     const lost = steps.find((step) => !held(step))
     if (lost) return { kind: 'refused', error: new LeaseLostError(lost.subscription, lost.part) }
     const changed = writes.find(
-      (write) => write.expectedRevision !== undefined && (records.get(recordKey(write))?.revision ?? 0) !== write.expectedRevision,
+      (write) => write.expectedRevision !== undefined && (state().records.get(recordKey(write))?.revision ?? 0) !== write.expectedRevision,
     )
     return changed && { kind: 'refused', error: new RecordConflictError(changed.kind, changed.key) }
   }
@@ -59,8 +58,8 @@ export function workStore(state: () => Layer, gate: Gate, registry: ViewRegistry
     }
     for (const { expectedRevision: _, body, ...record } of work.records ?? []) {
       const key = recordKey(record)
-      if (body === null) records.delete(key)
-      else records.set(key, { ...record, body, revision: (records.get(key)?.revision ?? 0) + 1 })
+      if (body === null) layer.records.delete(key)
+      else layer.records.set(key, { ...record, body, revision: (layer.records.get(key)?.revision ?? 0) + 1 })
     }
     for (const { tenant, view, key, row, generation = 0 } of work.rows ?? []) {
       const under = registry.keptUnder(view, generation)
@@ -129,14 +128,12 @@ export function workStore(state: () => Layer, gate: Gate, registry: ViewRegistry
     },
 
     async record(name) {
-      state()
-      return records.get(recordKey(name))
+      return state().records.get(recordKey(name))
     },
     async records(question) {
-      state()
       const order = question.dueTo === undefined ? byName : byDueTime
       const { after, limit = 100 } = question
-      return [...records.values()]
+      return [...state().records.values()]
         .filter((record) => isAskedFor(record, question) && (after === undefined || order(record, after) > 0))
         .sort(order)
         .slice(0, limit)
@@ -171,4 +168,5 @@ const byPart = (left: Lease, right: Lease): number =>
 
 const partKey = ({ subscription, part }: Pick<Lease, 'subscription' | 'part'>): string => `${subscription}\u0000${part}`
 
-const recordKey = ({ kind, owner, tenant, key }: RecordName): string => `${kind}\u0000${owner}\u0000${tenant}\u0000${key}`
+/** Names a record among all of the store. */
+export const recordKey = ({ kind, owner, tenant, key }: RecordName): string => `${kind}\u0000${owner}\u0000${tenant}\u0000${key}`

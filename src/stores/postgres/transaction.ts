@@ -1,10 +1,11 @@
 /** A transaction of the user's own, on a client that somebody else begins and commits. */
 
 import { checkAppend } from '../../core/check-append.ts'
-import { ConcurrencyError, DacapoError, SqlError, StoppedError } from '../../core/errors.ts'
+import { ConcurrencyError, DacapoError, RecordConflictError, SqlError, StoppedError } from '../../core/errors.ts'
 import type { AppendRequest, AppendResult, ReadAllOptions, StoreTransaction } from '../../core/event-store.ts'
 import { type Gate, gate } from '../../core/gate.ts'
 import type { LogPage } from '../../core/stored-event.ts'
+import { keepStatement } from '../sql/work-rows.ts'
 import type { AppendContext } from './append-context.ts'
 import { keyClaim } from './claims.ts'
 import { isConstraint, isDeadlock, isRefusal, isSerialization, isTakenVersion, storeError } from './driver-errors.ts'
@@ -16,6 +17,7 @@ import { needReadCommitted } from './read-committed.ts'
 import type { ReadContext } from './read-context.ts'
 import { runStatement } from './run-statement.ts'
 import { latestSnapshot } from './snapshots.ts'
+import { select } from './sql-text.ts'
 import { streamInfo } from './streams.ts'
 import { getRow } from './views.ts'
 
@@ -120,6 +122,11 @@ export function storeTransaction(client: PgClient, context: AppendContext): read
         } catch (error) {
           throw DacapoError.is(error) || !isRefusal(error) ? error : new SqlError(error)
         }
+      }),
+    keep: (record) =>
+      on(async (client) => {
+        const [kept] = await guarded(client, () => select(client, keepStatement(`${schema}.records`, record)))
+        if (!kept) throw new RecordConflictError(record.kind, record.key)
       }),
     async savepoint(work) {
       const name = `dacapo_user_${++depth}`

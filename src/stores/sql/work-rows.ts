@@ -19,6 +19,14 @@ export function toRecord([kind, owner, tenant, key, slot, status, dueAt, body, r
   return { kind, owner, tenant, key, slot, status, dueAt, body, revision } as WorkRecord
 }
 
+/** Writes a record that is new; answers with a row if it was. @param table  the table of records, as it is named in a statement. */
+export function keepStatement(table: string, record: Omit<WorkRecord, 'revision'>): SqlStatement {
+  const { kind, owner, tenant, key, slot, status, dueAt, body } = record
+  return fragment`INSERT INTO ${literal(table)} (${literal(recordColumns)})
+    VALUES (${kind}, ${owner}, ${tenant}, ${key}, ${slot}, ${status}, ${dueAt}, ${body}, 1)
+    ON CONFLICT (kind, owner, tenant, key) DO NOTHING RETURNING revision`
+}
+
 /** @param table  the table of records, as it is named in a statement. */
 export function recordsStatement(
   table: string,

@@ -1,7 +1,8 @@
 /** A transaction of the user's own, on a handle that somebody else begins and commits. */
 import type { Clock } from '../../core/clock.ts'
-import { DacapoError, SqlError, StoppedError, StoreUnavailableError } from '../../core/errors.ts'
+import { DacapoError, RecordConflictError, SqlError, StoppedError, StoreUnavailableError } from '../../core/errors.ts'
 import type { StoreTransaction } from '../../core/event-store.ts'
+import { keepStatement } from '../sql/work-rows.ts'
 import { remembered } from './accept.ts'
 import { appendInside } from './append.ts'
 import { Batch } from './batch.ts'
@@ -9,6 +10,7 @@ import { isFatal, storeError } from './driver-errors.ts'
 import type { Handle } from './handle.ts'
 import { readAll, readStream } from './read.ts'
 import { runStatement } from './run-statement.ts'
+import { select } from './select.ts'
 import { latestSnapshot } from './snapshots.ts'
 import { streamInfo } from './streams.ts'
 import { getRow } from './views.ts'
@@ -55,6 +57,11 @@ export function storeTransaction(
         } catch (error) {
           throw DacapoError.is(error) || isFatal(error) ? error : new SqlError(error)
         }
+      }),
+    keep: (record) =>
+      on((handle) => {
+        const [kept] = select(handle, keepStatement('dacapo_records', record))
+        if (!kept) throw new RecordConflictError(record.kind, record.key)
       }),
     async savepoint(work) {
       const name = `dacapo_user_${++depth}`

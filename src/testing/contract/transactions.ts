@@ -6,6 +6,10 @@ import { expectAppended, expectDuplicate, expectEqual, expectRefused, expectTrue
 
 class Undone extends Error {}
 
+/** A record of work, new. */
+const recordOf = (key: string) =>
+  ({ kind: 'note', owner: 'handler:h', tenant: '', key, slot: 3, status: 'waiting', dueAt: 7, body: '{"a":1}' }) as const
+
 /** How a transaction is opened: by the store, or by the caller on a client of its own. */
 type Way = <T>(store: EventStore, tools: ContractTools, work: (transaction: StoreTransaction) => Promise<T>) => Promise<T>
 
@@ -185,6 +189,58 @@ function casesFor(subject: string, transact: Way, needs: readonly Need[]) {
         })
         expectEqual(versions(await streamOf(store, 'account-1')), [1, 2], 'the versions in the stream')
         expectEqual(await store.streamInfo('account-2'), undefined, 'what is known of the other stream')
+      },
+    },
+    {
+      lines: [],
+      needs,
+      name: `${subject} keeps records of work with its events, and none when it, or the savepoint that they are in, is undone`,
+      async run(store, tools) {
+        const undone = await transact(store, tools, async (transaction) => {
+          await transaction.keep(recordOf('never'))
+          throw new Undone()
+        }).catch((error) => error)
+        expectTrue(undone instanceof Undone, 'the caller gets its own error')
+        await transact(store, tools, async (transaction) => {
+          expectAppended(await transaction.append(to('account-1', deposits(1))))
+          await transaction.keep(recordOf('kept'))
+          await transaction
+            .savepoint(async () => {
+              await transaction.keep(recordOf('undone'))
+              throw new Undone()
+            })
+            .catch(() => {})
+          await transaction.savepoint(() => transaction.keep(recordOf('kept, too')))
+        })
+        expectEqual(
+          await store.work.records({ kind: 'note' }),
+          ['kept', 'kept, too'].map((key) => ({ ...recordOf(key), revision: 1 })),
+          'the records',
+        )
+      },
+    },
+    {
+      lines: [],
+      needs,
+      name: `${subject} refuses a record that is there, of its own or from before it, which stays as it is, and goes on`,
+      async run(store, tools) {
+        await store.work.commit([{ records: [recordOf('old')] }])
+        await transact(store, tools, async (transaction) => {
+          await transaction.keep(recordOf('new'))
+          for (const key of ['old', 'new']) {
+            const failure = await transaction.keep({ ...recordOf(key), body: '{"other":1}' }).catch((error) => error)
+            expectEqual(failure?.code, 'ES_RECORD_CONFLICT', `the refusal of ${key}`)
+          }
+          expectAppended(await transaction.append(to('account-1', deposits(1))))
+        })
+        expectEqual(
+          (await store.work.records({ kind: 'note' })).map(({ key, body, revision }) => [key, body, revision]),
+          [
+            ['new', '{"a":1}', 1],
+            ['old', '{"a":1}', 1],
+          ],
+          'the records',
+        )
       },
     },
     {
