@@ -3,14 +3,19 @@ import { parseArgs } from 'node:util'
 import { closest } from '../core/closest.ts'
 
 export const help = `Usage: dacapo migrate [options]
+       dacapo rebuild MODULE PROJECTION
+       dacapo compare MODULE PROJECTION
 
-Makes the tables of an event store, or brings them to this version. Nothing is done twice, and many may do it at once.
+rebuild builds the view of an async projection anew, beside the one that is read, and switches to it; compare builds it and tells which
+rows differ. MODULE is a file whose default export, or "app", is your app. Ctrl-C leaves the work to be gone on with.
+
+migrate makes the tables of an event store, or brings them to this version. Nothing is done twice, and many may do it at once.
 
   --store STORE    postgres://user@host/database, or an SQLite file       (default: the variable DACAPO_STORE)
   --schema NAME    the schema of the tables; PostgreSQL only              (default: dacapo)
   --partitions N   split the event table when it is made; PostgreSQL only (default: one piece)
 
-Instead of doing it:
+Instead of migrating:
 
   --status         say which steps were applied
   --print          print the steps as SQL; with --down, what takes them back and DESTROYS EVERY EVENT
@@ -28,6 +33,14 @@ export interface MigrateArguments {
   readonly schema: string | undefined
   readonly partitions: number | undefined
   readonly task: 'apply' | 'status' | 'print up' | 'print down' | { readonly writeTo: string }
+}
+
+/** What `rebuild` and `compare` are to do. */
+export interface RebuildArguments {
+  readonly kind: 'rebuild' | 'compare'
+  /** A file that exports an app. */
+  readonly module: string
+  readonly projection: string
 }
 
 /** The person at the keyboard asked for something that does not exist. */
@@ -49,13 +62,14 @@ const options = {
 export function readArguments(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
-): MigrateArguments | { readonly kind: 'help' } | { readonly kind: 'version' } {
+): MigrateArguments | RebuildArguments | { readonly kind: 'help' } | { readonly kind: 'version' } {
   const { values, positionals } = parse(args)
   if (values.help) return { kind: 'help' }
   if (values.version) return { kind: 'version' }
   const [command, ...more] = positionals
   if (command === undefined) throw new UsageError('It needs a command.')
-  if (command !== 'migrate') throw new UsageError(`There is no command "${command}"; there is migrate.`)
+  if (command === 'rebuild' || command === 'compare') return ofRebuild(command, more, values)
+  if (command !== 'migrate') throw new UsageError(`There is no command "${command}"; there are migrate, rebuild and compare.`)
   if (more.length > 0) throw new UsageError(`"${more[0]}" is one word too many.`)
   for (const name of ['store', 'schema', 'partitions', 'out'] as const) {
     if (values[name] === '') throw new UsageError(`--${name} needs a value.`)
@@ -71,6 +85,19 @@ export function readArguments(
   const { partitions } = values
   if (partitions !== undefined && !/^\d+$/.test(partitions)) throw new UsageError(`--partitions needs a whole number, not "${partitions}".`)
   return { kind: 'migrate', store, schema: values.schema, partitions: partitions === undefined ? undefined : Number(partitions), task }
+}
+
+function ofRebuild(
+  kind: RebuildArguments['kind'],
+  [module, projection, ...more]: readonly string[],
+  values: ReturnType<typeof parse>['values'],
+): RebuildArguments {
+  const foreign = Object.entries(values).find(([, value]) => value !== undefined && value !== false)?.[0]
+  if (foreign !== undefined) throw new UsageError(`--${foreign} is for migrate; ${kind} works on the store of your app.`)
+  if (!module) throw new UsageError(`${kind} needs the module that exports your app, and the name of a projection.`)
+  if (!projection) throw new UsageError(`${kind} needs the name of a projection after the module.`)
+  if (more.length > 0) throw new UsageError(`"${more[0]}" is one word too many.`)
+  return { kind, module, projection }
 }
 
 function parse(args: readonly string[]) {

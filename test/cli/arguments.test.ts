@@ -31,7 +31,12 @@ test('configuration.md lists the options that --help lists', async () => {
 
 const mistakes: readonly (readonly [args: readonly string[], sentence: string])[] = [
   [[], 'It needs a command.'],
-  [['migrat'], 'There is no command "migrat"; there is migrate.'],
+  [['migrat'], 'There is no command "migrat"; there are migrate, rebuild and compare.'],
+  [['rebuild'], 'rebuild needs the module that exports your app, and the name of a projection.'],
+  [['compare', 'app.ts'], 'compare needs the name of a projection after the module.'],
+  [['rebuild', 'app.ts', 'balances', 'now'], '"now" is one word too many.'],
+  [['rebuild', 'app.ts', 'balances', '--store', 'bank.db'], '--store is for migrate; rebuild works on the store of your app.'],
+  [['rebuild', 'nowhere.ts', 'balances'], 'There is no file nowhere.ts: name the module that exports your app. (ES_DEFINITION)'],
   [['migrate', 'now'], '"now" is one word too many.'],
   [['migrate', '--prnt'], 'There is no option --prnt; did you mean --print?'],
   [['migrate', '--everything'], "Unknown option '--everything'."],

@@ -8,7 +8,8 @@ export interface Ran {
   readonly stderr: string
 }
 
-const program = join(import.meta.dirname, '../../dist/cli/main.js')
+/** The built program. */
+export const program = join(import.meta.dirname, '../../dist/cli/main.js')
 
 /** Without what the test runner tells its own children. */
 const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, DACAPO_STORE: ___, ...inherited } = process.env

@@ -1,4 +1,5 @@
 /** What `app.subscriptions.rebuild` and `compare` do: they begin the work, or join it, and wait for its end wherever it is done. */
+import { closest } from '../../core/closest.ts'
 import { DacapoError, DefinitionError, RebuildEndedError, StoppedError, UnsupportedError } from '../../core/errors.ts'
 import type { AnyProjection } from '../../core/projection.ts'
 import type { SomeProjection } from '../definitions.ts'
@@ -150,8 +151,14 @@ function findView({ definitions: { views, tables } }: Engine, which: WhichProjec
     )
   }
   const view = views.find((one) => one.name === name)
-  if (!view)
-    throw new DefinitionError(`There is no projection ${JSON.stringify(name)} in this app: list it in the projections of createApp.`)
+  if (!view) {
+    const meant = closest(
+      name,
+      views.map((one) => one.name),
+    )
+    const hint = meant ? `did you mean ${JSON.stringify(meant)}?` : 'list it in the projections of createApp.'
+    throw new DefinitionError(`There is no projection ${JSON.stringify(name)} in this app: ${hint}`)
+  }
   if (view.readModel) {
     throw new UnsupportedError(
       `Projection ${name} keeps its rows in a read model of yours: give it another name, and the model other rows.`,

@@ -95,6 +95,14 @@ export async function appendDeposits(store: EventStore, count: number, accounts:
   }
 }
 
+/** An event as another build has stored it: of any schema version, whatever its data is. */
+export async function appendRaw(store: EventStore, stream: string, type: string, schemaVersion: number, data: unknown): Promise<void> {
+  const metadata = JSON.stringify({ correlationId: 'c', causationId: 'c', actor: null })
+  const event = { id: randomUUID(), type, schemaVersion, data: JSON.stringify(data), metadata, tags: [] }
+  const [result] = await store.append([{ stream, expectedVersion: 'any', events: [event] }])
+  if (result?.kind !== 'appended') throw new Error(`not appended: ${JSON.stringify(result)}`)
+}
+
 /** The same store with other functions in front of some calls of its work. */
 export function workInFrontOf(store: EventStore, calls: Partial<EventStore['work']>): EventStore {
   return inFrontOf(store, { work: { ...store.work, ...calls } } as never)
