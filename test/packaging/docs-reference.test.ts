@@ -1,5 +1,6 @@
 /** The reference pages against the sources: no option, error or signal is missing, and none is invented. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { toMs } from '../../src/core/duration.ts'
 import * as errors from '../../src/core/errors.ts'
@@ -221,6 +222,17 @@ for (const { code, message } of examples) {
     assert.ok(errorSections.get(code)?.includes(`> ${message}`), message)
   })
 }
+
+test('configuration.md tells the limits that cannot be set as they are in the sources', () => {
+  const limits = [...textOf('configuration.md').matchAll(/^\| .+ \| (.+) \| .+ <!-- (\S+\.ts) (\w+) --> \|$/gm)]
+  const plain = (value = '') => value.replaceAll(/[_,\s]/g, '').replaceAll('×', '*')
+  assert.ok(limits.length >= 14, `${limits.length} limits`)
+  for (const [, written = '', file = '', name = ''] of limits) {
+    const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+    const value = new RegExp(`const ${name} = ([\\d_ *]+)$`, 'm').exec(source)?.[1]
+    assert.equal(plain(value), plain(written), `${file} ${name}`)
+  }
+})
 
 test('telemetry.md has a section for every signal, in order, with exactly its fields', () => {
   const sections = textOf('telemetry.md')
