@@ -48,6 +48,14 @@ export function parseSync(schema: Schema, value: unknown, what: string): unknown
   return unwrap(result, what)
 }
 
+/** Whether a value fits; what only an asynchronous schema could tell is taken for granted. */
+export function accepts(schema: Schema, value: unknown): boolean {
+  const result = schema['~standard'].validate(value)
+  if (!(result instanceof Promise)) return !result.issues
+  result.catch(() => {}) // nobody waits for it
+  return true
+}
+
 /** Refuses what is not a Standard Schema where it is written, instead of at its first use. */
 export function assertSchema(schema: unknown, what: string): void {
   if (typeof (schema as { '~standard'?: { validate?: unknown } } | undefined)?.['~standard']?.validate !== 'function') {

@@ -9,6 +9,7 @@ import type { AnyEventHandler } from '../core/event-handler.ts'
 import type { Capabilities } from '../core/event-store.ts'
 import type { AnyProcessManager } from '../core/process-manager.ts'
 import type { AnyProjection } from '../core/projection.ts'
+import { accepts } from '../core/schema.ts'
 import type { TableProjection } from '../core/table-projection.ts'
 
 /** Any projection, into a view or into tables. */
@@ -102,6 +103,9 @@ function addSent(commands: Map<string, AnyCommand>, processes: readonly AnyProce
         throw new DefinitionError(
           `Process manager ${name} sends ${one.command}: say as whom, with actors(schema, { process: (name) => … }).`,
         )
+      }
+      if (one.asker.context && !accepts(one.asker.context, {})) {
+        throw new DefinitionError(`Process manager ${name} sends ${one.command}, whose context it cannot give: make all of it optional.`)
       }
       commands.set(one.command, one)
     }

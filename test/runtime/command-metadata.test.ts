@@ -127,8 +127,11 @@ onEveryStore('a context is there in every stage, and is not stored', async (give
 })
 
 /** A process that opens a second account for everybody who has opened one, as whoever `actors` says it is. */
-function twins(options: { readonly process?: (name: string) => { readonly staffNo: number; readonly branch: string } }) {
-  const open = actors(z.object({ staffNo: z.number(), branch: z.string() }), options).command(Account, 'OpenTwin', {
+function twins(
+  options: { readonly process?: (name: string) => { readonly staffNo: number; readonly branch: string } },
+  context: z.ZodObject = z.object({}),
+) {
+  const open = actors(z.object({ staffNo: z.number(), branch: z.string() }), { ...options, context }).command(Account, 'OpenTwin', {
     input: z.object({ accountId: z.string() }),
     id: ({ accountId }) => accountId,
     authorize: () => false, // a process is trusted
@@ -159,6 +162,16 @@ test('a process that sends commands of an actor of ones own is refused when nobo
     code: 'ES_DEFINITION',
     message: /twins.*OpenTwin/,
   })
+})
+
+test('a process that sends commands whose context must be given is refused: it has none to give', () => {
+  const process = () => ({ staffNo: 0, branch: '' })
+  assert.throws(() => testApp(twins({ process }, z.object({ locale: z.string() }))), {
+    code: 'ES_DEFINITION',
+    message: /twins sends OpenTwin.*context/,
+  })
+  testApp(twins({ process }, z.object({ locale: z.string().optional() })))
+  testApp(twins({ process }, z.object({ locale: z.string().default('en') })))
 })
 
 test('the helper opens an account at version 1 and pays in once per amount', async () => {
