@@ -12,6 +12,7 @@ import { openBank, sums } from './bank.ts'
 import { type Break, broken } from './broken-stores.ts'
 import { runClient } from './client.ts'
 import { startLine } from './handovers.ts'
+import { withSlowRebuilds } from './slow-rebuilds.ts'
 
 /** What it is told at its start. */
 export interface SystemOrders {
@@ -41,7 +42,7 @@ const alone = new Promise((resolve) => process.stdin.once('end', resolve))
 for (const end of ['data', 'end'] as const) process.stdin.once(end, () => resting.abort())
 
 const place = orders.store === 'postgres' ? postgres(orders.at, { maxConnections: 5 }) : sqlite(orders.at)
-const bank = openBank(orders.break ? broken(place, orders.break) : place, orders.witnessed, countSome)
+const bank = openBank(orders.break ? broken(place, orders.break) : withSlowRebuilds(place), orders.witnessed, countSome)
 await atLast(() => bank.start())
 say('started')
 // A control is about something else, and may leave a view that cannot be built.
