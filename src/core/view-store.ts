@@ -122,8 +122,12 @@ export interface ViewStore {
 
   /** Makes ready for the rows of a generation that is to be filled beside the live one: its indexes. Safe to repeat. */
   prepare(definition: ViewDefinition, generation: number): Promise<void>
-  /** Deletes a generation, rows and indexes, in pieces; the live one is left alone. Safe to repeat. */
-  discard(definition: ViewDefinition, generation: number): Promise<void>
+  /**
+   * Deletes a generation, rows and indexes, in pieces; the live one is left alone. Safe to repeat.
+   *
+   * @param signal  looked at between pieces: once it is aborted, nothing more is begun, and what is left is left.
+   */
+  discard(definition: ViewDefinition, generation: number, signal?: AbortSignal): Promise<void>
 }
 
 /** The name under which the rows of a generation are kept. No view has such a name. */

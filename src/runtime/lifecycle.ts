@@ -119,7 +119,7 @@ export function makeLifecycle(engine: Engine, drain: () => Promise<void>, trace:
         await drain()
         const endTracing = await tracing
         endTracing?.()
-        await engine.background.idle()
+        await engine.background.stop()
         if (!keepStore) await engine.store.close()
       })()
       return stopped

@@ -64,8 +64,8 @@ for (const [name, placeFor] of Object.entries(places)) {
     await until(async () => (await app.subscriptions.list()).every(({ lag }) => lag.events === 0))
     assert.deepEqual(await ledgerRows(store), await foldedLedger(store, 1))
     assert.equal((await store.views.defined())[0]?.generation, 1)
+    await until(async () => (await generationsOf(store)).join() === '1') // the rows of before are deleted
     await app.stop({ keepStore: true })
-    assert.deepEqual(await generationsOf(store), [1], 'the rows of before are deleted')
     await store.close()
   })
 }

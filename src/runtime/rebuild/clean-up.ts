@@ -11,11 +11,13 @@ import { deletion, foldedRecord, type Garbage, idOfJob, jobRecord, readJob, take
 /**
  * Safe to call at any time, from any process, and again after a crash: what is to be deleted stands in the job's record until it is. In
  * one process the deletions of a view come one after the other: a second one would only wait for the rows that the first one deletes.
+ *
+ * @param stopping  millions of rows take their time, and nobody is to wait for that: what is left then is left to whoever looks next.
  */
-export async function cleanUp({ store }: Pick<Engine, 'store'>, view: string): Promise<void> {
+export async function cleanUp({ store }: Pick<Engine, 'store'>, view: string, stopping: AbortSignal): Promise<void> {
   const leave = await gateOf(store, view).enter()
   try {
-    await deleteGarbage(store, view)
+    await deleteGarbage(store, view, stopping)
   } finally {
     leave()
   }
@@ -31,14 +33,15 @@ function gateOf(store: EventStore, view: string): Gate {
 
 const gates = new WeakMap<EventStore, Map<string, Gate>>()
 
-async function deleteGarbage({ work, views }: EventStore, view: string): Promise<void> {
-  for (;;) {
+async function deleteGarbage({ work, views }: EventStore, view: string, stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted) {
     const job = await readJob(work, view)
     const { garbage } = job
     if (garbage.length === 0) return
     // Whoever still fills one of them must have stopped before: otherwise a row might come after the others were deleted.
     await takeAway(work, view, (generation) => garbage.some((one) => one.generation === generation))
-    for (const { generation, indexes } of garbage) await views.discard({ view, indexes, fingerprint: '' }, generation)
+    for (const { generation, indexes } of garbage) await views.discard({ view, indexes, fingerprint: '' }, generation, stopping)
+    if (stopping.aborted) return // it may not have been all: the record keeps what is to be deleted
     const left = await leftBy(garbage, job.status === 'running' ? idOfJob(job) : undefined)
     // Refused when another job has begun meanwhile, so nothing of that one is deleted.
     const [result] = await work.commit([{ records: [jobRecord({ ...job, garbage: [] }), ...left] }])

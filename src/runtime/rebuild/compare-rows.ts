@@ -95,11 +95,12 @@ export async function compareRows(
     }
     for (const { tenant, key, row } of anew.values()) compare({ tenant, key }, undefined, { tenant, key, row }, reachedIn({ tenant, key }))
     // Rows that are made by the events in between alone.
-    const isHere = (name: RowName) => (!after || byName(name, after) > 0) && (isLast || byName(name, page.rows.at(-1) as RowName) <= 0)
+    const isHere = (name: RowName) => isLast || byName(name, page.rows.at(-1) as RowName) <= 0
     const there = new Set([...page.rows.map(idOf), ...anew.keys()])
     for (const name of between.names()) if (isHere(name) && !there.has(idOf(name))) compare(name, undefined, undefined, reachedIn(name))
     if (isLast) break
-    after = page.rows.at(-1)
+    after = page.rows.at(-1) as RowName
+    between.passBy(after)
   }
   return { position, rows, differing, differences: differences.toSorted(byName) }
 }
@@ -120,11 +121,13 @@ function reachedBy(parts: readonly SubscriptionPart[]): readonly number[] {
   return reached
 }
 
-/** The events of a part of the log that grows, by the rows that they change. */
+/** The events of a part of the log that grows, by the rows that they change; of rows that were compared, nothing is kept. */
 function eventsBetween({ store, definitions }: Pick<Engine, 'store' | 'definitions'>, view: AnyProjection) {
   const byRow = new Map<string, { readonly name: RowName; readonly events: RecordedEvent[] }>()
   const query = [{ types: view.events.map(({ type }) => type) }]
   let end: number | undefined
+  let passed: RowName | undefined
+  const isPassed = (name: RowName) => passed !== undefined && byName(name, passed) <= 0
   return {
     /** Reads what is behind `from`, the first time, up to `to`. */
     async readUpTo(from: number, to: number): Promise<void> {
@@ -135,10 +138,11 @@ function eventsBetween({ store, definitions }: Pick<Engine, 'store' | 'definitio
           try {
             const event = decodeEvent(definitions.eventTypes.get(stored.type), stored)
             for (const key of keysOf(view, event)) {
-              const id = idOf({ tenant: stored.tenant, key })
-              const known = byRow.get(id)
+              const name = { tenant: stored.tenant, key }
+              if (isPassed(name)) continue
+              const known = byRow.get(idOf(name))
               if (known) known.events.push(event)
-              else byRow.set(id, { name: { tenant: stored.tenant, key }, events: [event] })
+              else byRow.set(idOf(name), { name, events: [event] })
             }
           } catch {
             // It cannot be folded, now or by the subscription, which has parked it.
@@ -146,6 +150,11 @@ function eventsBetween({ store, definitions }: Pick<Engine, 'store' | 'definitio
         }
       }
       end = to
+    },
+    /** Rows up to and including this one were compared. */
+    passBy(last: RowName): void {
+      passed = last
+      for (const [id, { name }] of byRow) if (isPassed(name)) byRow.delete(id)
     },
     names: () => [...byRow.values()].map(({ name }) => name),
     /** A row of one position as it is at a later one. */

@@ -196,7 +196,7 @@ function rebuildConsumer(engine: Engine, view: AnyProjection, host: RebuildHost,
     await work.divide(id, [lease], [])
     host.ended(lease)
     engine.background.run(
-      () => cleanUp(engine, view.name),
+      (atEnd) => cleanUp(engine, view.name, atEnd),
       (error) => report(`cleaning up after a rebuild of ${view.name} failed`, error),
     )
   }

@@ -121,7 +121,7 @@ export function rebuildsOf(engine: Engine, running: () => Subscriptions | undefi
 
   async function cancelAndClean(view: AnyProjection, generation: number): Promise<boolean> {
     const isCancelled = await cancelRebuild(engine, view.name, generation)
-    await cleanUp(engine, view.name)
+    await cleanUp(engine, view.name, stopping)
     if (!isCancelled) return false
     const { position = 0, events = 0, startedAt } = await readJob(work, view.name)
     const durationMs = clock.now() - startedAt

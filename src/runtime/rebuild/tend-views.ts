@@ -44,13 +44,13 @@ export function tendViews(engine: Engine, owner: string, takeUp: (subscription: 
   /** Views for which something is being begun. */
   const busy = new Set<AnyProjection>()
 
-  function beginInBackground(view: AnyProjection, work: () => Promise<unknown>): void {
+  function beginInBackground(view: AnyProjection, work: (stopping: AbortSignal) => Promise<unknown>): void {
     if (busy.has(view)) return
     busy.add(view)
     engine.background.run(
-      async () => {
+      async (stopping) => {
         try {
-          await work()
+          await work(stopping)
         } finally {
           busy.delete(view)
         }
@@ -78,8 +78,8 @@ export function tendViews(engine: Engine, owner: string, takeUp: (subscription: 
   const isHalfDone = (job: Job | undefined, view: AnyProjection): boolean =>
     job !== undefined && (job.garbage.length > 0 || (job.status === 'running' && job.fingerprint === fingerprintOf(view)))
 
-  async function goOn(view: AnyProjection): Promise<void> {
-    await cleanUp(engine, view.name)
+  async function goOn(view: AnyProjection, stopping: AbortSignal): Promise<void> {
+    await cleanUp(engine, view.name, stopping)
     const job = await readJob(store.work, view.name)
     if (job.status !== 'running' || job.fingerprint !== fingerprintOf(view) || (await partOfJob(store.work, rebuildId(view), job))) return
     await beginRebuild(engine, view, job.isComparison)
@@ -125,9 +125,9 @@ export function tendViews(engine: Engine, owner: string, takeUp: (subscription: 
       const isDue = policyOf(view) === 'auto' && isChanged(view, folds) && !isKept
       const isLeft = isHalfDone(jobs.get(view.name), view)
       if (!(isDue || isLeft) || !isFirstOfItsKind(view, present)) continue
-      beginInBackground(view, async () => {
-        if (isLeft) await goOn(view)
-        if (isDue) await beginChanged(view, present)
+      beginInBackground(view, async (stopping) => {
+        if (isLeft) await goOn(view, stopping)
+        if (isDue && !stopping.aborted) await beginChanged(view, present)
       })
     }
   }

@@ -49,7 +49,8 @@ export function viewStore(state: () => Layer, gate: Gate, registry: ViewRegistry
     async prepare() {
       state() // nothing is searched by index here
     },
-    async discard({ view }, generation) {
+    async discard({ view }, generation, signal) {
+      if (signal?.aborted) return
       const leave = await gate.enter()
       try {
         if (registry.isLive(view, generation)) return

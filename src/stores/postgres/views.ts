@@ -79,9 +79,10 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
       for (const [field, type] of entries(indexes)) await makeIndex(keptUnder(view, generation), field, type)
     },
 
-    async discard({ view, indexes }, generation) {
+    async discard({ view, indexes }, generation, signal) {
       const steps = discardRows(dialect, view, generation)
       for (let next = steps.next(); !next.done; ) {
+        if (signal?.aborted) return
         const statement = next.value
         next = steps.next(await read((client) => select(client, statement)))
       }

@@ -149,7 +149,7 @@ export function sqlite(source: string | SqliteDatabase, options: SqliteOptions =
       ...views,
       rebuild: (definition, build) => write(() => views.rebuild(definition, build)),
       prepare: (definition, generation) => write(() => views.prepare(definition, generation)),
-      discard: (definition, generation) => write(() => views.discard(definition, generation)),
+      discard: (definition, generation, signal) => write(() => views.discard(definition, generation, signal)),
     },
     snapshots: snapshotStore(read, lifelong),
     work: workStore(read, lifelong),

@@ -48,10 +48,11 @@ export function viewStore(read: Read, begin: () => Promise<OpenTransaction>): Vi
 
     prepare: ({ view, indexes }, generation) => commit((handle) => createIndexes(handle, keptUnder(view, generation), indexes)),
 
-    async discard({ view, indexes }, generation) {
+    async discard({ view, indexes }, generation, signal) {
       // In pieces, each in a commit of its own: everybody who writes waits for it.
       const steps = discardRows(dialect, view, generation)
       for (let next = steps.next(); !next.done; ) {
+        if (signal?.aborted) return
         const statement = next.value
         next = steps.next(await commit((handle) => select(handle, statement)))
       }

@@ -203,6 +203,18 @@ export const generationCases = inPart('generations', [
   },
   {
     lines: [],
+    name: 'a deletion that is to stop begins nothing more, and the next one deletes what is left',
+    async run(store) {
+      await opened(store)
+      await write(store, { rows: [row('a', 10, 1)] })
+      await store.views.discard(definition, 1, AbortSignal.abort())
+      expectEqual((await store.views.get('', 'letters', 'a', 1))?.row, '{"amount":10}', 'the row')
+      await store.views.discard(definition, 1, new AbortController().signal)
+      expectEqual(await store.views.get('', 'letters', 'a', 1), undefined, 'the row at the end')
+    },
+  },
+  {
+    lines: [],
     name: 'the replacement of a view, beside the appends, is generation 0 again',
     async run(store) {
       await opened(store)

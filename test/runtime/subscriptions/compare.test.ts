@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { turns } from '../in-front-of.ts'
 import { onEveryStore } from '../on-every-store.ts'
 import { quietTests } from '../quietly.ts'
-import { appendDeposits, openFollowed, range } from './follow.ts'
+import { appendDeposits, openFollowed, range, workInFrontOf } from './follow.ts'
 import { foldedLedger, generationsOf, ledger, ledgerRows } from './ledger.ts'
 
 const accounts = range(1, 12).map((n) => `n${n}`)
@@ -73,4 +73,28 @@ onEveryStore('of many rows that differ all are counted, and the first hundred ar
   await app.start()
   const { rows, differing, differences } = await app.subscriptions.compare('ledger')
   assert.deepEqual([rows, differing, differences.length], [1203, { changed: 1203, missing: 0, surplus: 0 }, 100])
+})
+
+onEveryStore('rows that were compared may change while others are compared, and rows may come before and behind them', async (given) => {
+  let pages = 0
+  const store = workInFrontOf(given.store, {
+    async scan(question) {
+      if (question.generation === 0) {
+        const accounts = ['n1', 'n1000', 'n999', `a${++pages}`, `z${pages}`]
+        await appendDeposits(given.store, 10, accounts, 2000 + pages * 10)
+        await turns(5)
+      }
+      return given.store.work.scan(question)
+    },
+  })
+  const app = openFollowed(given, { store, projections: [ledger(1, { partitions: 2 })] })
+  await appendDeposits(
+    given.store,
+    1300,
+    range(1, 1200).map((n) => `n${n}`),
+  )
+  await app.settle()
+  const { rows, differing, differences } = await app.subscriptions.compare('ledger')
+  assert.deepEqual([differing, differences], [{ changed: 0, missing: 0, surplus: 0 }, []])
+  assert.ok(pages >= 3 && rows >= 1203, `${rows} rows in ${pages} pages`)
 })

@@ -15,6 +15,7 @@ import {
   transferMoney,
   withdraw,
 } from '../../domain/bank.ts'
+import { inFrontOf, moment } from '../in-front-of.ts'
 import { onEveryStore } from '../on-every-store.ts'
 import { ann } from '../open-bank.ts'
 import { appendDeposits, appendRaw, noting, openFollowed, openWithDeposits, payIn, range, sums } from './follow.ts'
@@ -123,6 +124,26 @@ onEveryStore('handlers and processes do not run again when a view is rebuilt or 
   await app.subscriptions.rebuild('sums')
   await app.settle()
   assert.deepEqual(await stored(), before)
+})
+
+onEveryStore('stopping does not wait until all old rows are deleted, and the next app deletes what is left', async (given) => {
+  const begun = moment()
+  const discard: typeof given.store.views.discard = async (_, __, signal) => {
+    begun.resolve()
+    await new Promise((resolve) => signal?.addEventListener('abort', resolve)) // there are very many
+  }
+  const store = inFrontOf(given.store, { views: { ...given.store.views, discard } })
+  const app = openFollowed(given, { store, projections: [ledger(1)] })
+  await appendDeposits(given.store, 20)
+  await app.settle()
+  await app.subscriptions.rebuild('ledger')
+  await begun.promise
+  await app.stop({ keepStore: true })
+  assert.deepEqual(await generationsOf(given.store), [0, 1])
+  const next = openFollowed(given, { projections: [ledger(1)] })
+  await next.settle()
+  assert.deepEqual(await generationsOf(given.store), [1])
+  assert.deepEqual(await ledgerRows(given.store), await foldedLedger(given.store, 1))
 })
 
 const closings = projection('closings', {
