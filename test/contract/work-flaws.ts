@@ -107,6 +107,12 @@ export const workFlaws: readonly (readonly [sentence: string, part: string, noti
     (store) => ({ views: { ...store.views, discard: async () => {} } }),
   ],
   [
+    'goes on deleting, although it is to stop',
+    'generations',
+    /deletion that is to stop/,
+    (store) => ({ views: { ...store.views, discard: (definition, generation) => store.views.discard(definition, generation) } }),
+  ],
+  [
     'scans without the cursor',
     'generations',
     /scanned in every tenant/,
@@ -137,6 +143,19 @@ export const workFlaws: readonly (readonly [sentence: string, part: string, noti
           await store.work.commit([{ switches: [{ ...definition, generation: live }] }])
         },
       },
+    }),
+  ],
+  [
+    'keeps the records of a transaction that is undone',
+    'C',
+    /keeps records of work with its events/,
+    (store) => ({
+      transaction: (work) =>
+        store.transaction!((transaction) => {
+          // In the middle of it, and not with it.
+          const early = (record: Parameters<typeof transaction.keep>[0]) => void store.work.commit([{ records: [record] }])
+          return work({ ...transaction, keep: async (record) => early(record) })
+        }),
     }),
   ],
   [
