@@ -45,12 +45,14 @@ for (const name of ['sqlite', 'postgres']) {
       tableProjection('paid', {
         events: [MoneyDeposited],
         consistency: 'async',
-        tables: { paid: 'create table if not exists paid (position bigint primary key, amount bigint not null)' },
+        tables: {
+          paid_by_statements: 'create table if not exists paid_by_statements (position bigint primary key, amount bigint not null)',
+        },
         // The sources must differ: numbers from outside are not seen.
         apply:
           factor === 1
-            ? ({ position, data }, sql) => sql`insert into paid values (${position}, ${data.amount})`
-            : ({ position, data }, sql) => sql`insert into paid values (${position}, ${2 * data.amount})`,
+            ? ({ position, data }, sql) => sql`insert into paid_by_statements values (${position}, ${data.amount})`
+            : ({ position, data }, sql) => sql`insert into paid_by_statements values (${position}, ${2 * data.amount})`,
       })
     const signals = recorder()
     for (const [factor, changed] of [
@@ -65,7 +67,7 @@ for (const name of ['sqlite', 'postgres']) {
       await app.stop({ keepStore: true })
     }
     assert.deepEqual(signals.of('projection.changed'), [{ signal: 'projection.changed', projection: 'paid', rebuild: 'manual' }])
-    const rows = await given.store.transaction?.((tx) => tx.sql(sql`select amount from paid order by position`))
+    const rows = await given.store.transaction?.((tx) => tx.sql(sql`select amount from paid_by_statements order by position`))
     assert.deepEqual(
       rows?.map((row) => Number(row['amount'])),
       [5, 5, 10],
