@@ -6,10 +6,11 @@ import type { AppendRequest, AppendResult, ReadAllOptions, StoreTransaction } fr
 import { type Gate, gate } from '../../core/gate.ts'
 import type { LogPage } from '../../core/stored-event.ts'
 import type { AppendContext } from './append-context.ts'
-import { keyClaim } from './claims.ts'
+import { changingClaims, keyClaim } from './claims.ts'
 import { isConstraint, isDeadlock, isRefusal, isSerialization, isTakenVersion, storeError } from './driver-errors.ts'
 import { remembered } from './idempotency.ts'
 import { appendStaged, explain, judge } from './judged-append.ts'
+import { claimViews, keptViews } from './kept-views.ts'
 import { type PgClient, rowsOf } from './pg.ts'
 import { readAll, readStream } from './read.ts'
 import { needReadCommitted } from './read-committed.ts'
@@ -17,7 +18,7 @@ import type { ReadContext } from './read-context.ts'
 import { runStatement } from './run-statement.ts'
 import { latestSnapshot } from './snapshots.ts'
 import { streamInfo } from './streams.ts'
-import { getRow } from './views.ts'
+import { getRow, keepView } from './views.ts'
 
 /** One at a time on a client: of two that took turns with their statements, one would go back to the savepoint of the other. */
 const turns = new WeakMap<PgClient, Gate>()
@@ -109,7 +110,15 @@ export function storeTransaction(client: PgClient, context: AppendContext): read
         await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.claim_lock($1))`, [keyClaim(tenant, key)])
         return remembered(client, schema, tenant, key, now())
       }),
-    views: { get: (tenant, view, key) => on((client) => getRow(client, schema, tenant, view, key)) },
+    views: {
+      get: (tenant, view, key) => on((client) => getRow(client, schema, tenant, view, key)),
+      kept: () => on((client) => keptViews(client, schema)),
+      keep: (definition) =>
+        on(async (client) => {
+          await claimViews(client, schema, changingClaims(definition.view, definition.types), false)
+          await keepView(client, schema, definition)
+        }),
+    },
     snapshots: {
       latest: (tenant, stream, fingerprint, to) => on((client) => latestSnapshot(client, schema, tenant, stream, fingerprint, to)),
     },
