@@ -189,7 +189,7 @@ const comparingEpochs = (schema: string): BatchFunction => ({
   name: 'append_batch_at',
   parameter: '\n  -- The epoch of the views that its requests were checked against; null: none was.\n  in_epoch bigint,',
   declaration: '\n  found_epoch bigint;',
-  column: `, (SELECT epoch FROM ${schema}.view_epoch)`,
+  column: `, (SELECT v.epoch FROM ${schema}.view_epoch v WHERE v.id = 1)`,
   variable: ', found_epoch',
   check: `  -- Views are others by now: everybody is told, one by one.
   IF in_epoch <> found_epoch THEN

@@ -180,4 +180,23 @@ for (const server of await postgresServers()) {
       assert.ok(refused > 0)
     },
   )
+
+  onTwoStores('appends look for everything by index, the epoch of the views, too', async (one, _, url) => {
+    const client = new Client(url)
+    await client.connect()
+    const { epoch: viewEpoch } = await one.views.kept()
+    const count = 50
+    for (let n = 0; n < count; n++) await one.append([deposit(`account-${n}`, 1, { viewEpoch })])
+    // The server tells late what was done. Few scans are of making the tables; of the appends, there would be one each.
+    const text = `select max(seq_scan)::int as scans, sum(coalesce(idx_scan, 0) + seq_scan) filter (where relname = 'view_epoch')::int as found
+      from pg_stat_user_tables where schemaname = current_schema()`
+    const told = async () => (await client.query(text)).rows[0] as { readonly scans: number; readonly found: number }
+    let last = await told()
+    while (last.found < count) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      last = await told()
+    }
+    assert.ok(last.scans < count, `${last.scans} scans`)
+    await client.end()
+  })
 }
