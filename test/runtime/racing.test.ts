@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createApp, projection, reject } from '../../src/index.ts'
 import { Account, balances, closeAccount, deposit, MoneyDeposited, MoneyWithdrawn, openAccount, withdraw } from '../domain/bank.ts'
 import { inFrontOf, moment, turns } from './in-front-of.ts'
-import { all, ann, type Bank, foldOf, openBank, openWith, payIn, teller } from './open-bank.ts'
+import { all, ann, foldOf, openBank, openBankWithoutViews, openWith, payIn, teller } from './open-bank.ts'
 import { onTwoProcesses } from './two-processes.ts'
 
 const random = (seed: number) => () => {
@@ -60,9 +60,7 @@ onTwoProcesses('Forbidden, Validation, an empty outcome and a throw are confirme
 
 onTwoProcesses('a command decided behind one that lost is never written, even if the versions happen to fit', async ({ here, there }) => {
   // Without projections, whose rows would give the second command away as well.
-  const [bank, other] = [here, there].map(({ store, clock, tend }) =>
-    tend(createApp({ store, clock, commands: [openAccount, deposit, withdraw] })),
-  ) as [Bank, Bank]
+  const [bank, other] = [openBankWithoutViews(here), openBankWithoutViews(there)]
   await openWith(bank as never, 'a', 100)
   // One event from there brings the stream to the version that the second command here will expect.
   await other.execute(withdraw({ accountId: 'a', amount: 100 }), { actor: ann })
