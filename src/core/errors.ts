@@ -17,6 +17,9 @@ export const errorCodes = {
   ES_CONCURRENCY: 'the stream is not at the expected version',
   ES_CONDITION_FAILED: 'an event that the decision did not see now matches its boundary',
   ES_VIEW_CONFLICT: 'a row of a transactional projection was changed by somebody else',
+  ES_VIEW_SET_CHANGED: 'the transactional projections of the store are others than those that an append was checked against',
+  ES_PROJECTION_SET_CHANGED:
+    'this process does not have a transactional projection as the store knows it, and would leave holes in its view',
   ES_PROJECTION_FAILED: 'a transactional projection threw, so its command wrote nothing',
   ES_STREAM_NOT_FOUND: 'the stream was expected to exist',
   ES_STREAM_NAME: 'not a stream name, or a reserved one',
@@ -195,6 +198,26 @@ export class ViewConflictError extends DacapoError {
     super('ES_VIEW_CONFLICT', `Row "${key}" of view ${view} was changed by somebody else: fold again.`, { retryable: true })
     this.view = view
     this.key = key
+  }
+}
+
+/** The views that appends keep are not those that an append was checked against. Nothing was written. */
+export class ViewSetChangedError extends DacapoError {
+  constructor(stream: string) {
+    super('ES_VIEW_SET_CHANGED', `An append to ${stream} was checked against an old set of views: read it again.`, { retryable: true })
+  }
+}
+
+/** This build would leave a hole in a view: the store has its transactional projection with another fold, or only the store has it. */
+export class ProjectionSetChangedError extends DacapoError {
+  readonly projection: string
+
+  constructor(projection: string, eventType: string) {
+    super(
+      'ES_PROJECTION_SET_CHANGED',
+      `Another build keeps projection ${projection}, and this one cannot append ${eventType} without leaving a hole in it: deploy the current build. Nothing was written.`,
+    )
+    this.projection = projection
   }
 }
 

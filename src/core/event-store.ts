@@ -9,7 +9,7 @@ import type { Query } from './query.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 import type { ProjectionStatement, SqlStatement } from './sql.ts'
 import type { EventToAppend, LogPage, StoredEvent } from './stored-event.ts'
-import type { ViewStore, ViewWrite } from './view-store.ts'
+import type { ViewDefinition, ViewStore, ViewWrite } from './view-store.ts'
 import type { WorkRecord, WorkStore } from './work-store.ts'
 
 /** Facts about a store; the contract checks them. What a store cannot do is a compile error or an error at start. */
@@ -53,6 +53,11 @@ export interface AppendRequest {
   readonly checks?: readonly { readonly stream: string; readonly expectedVersion: ExpectedVersion }[]
   /** Rows of transactional projections, compared and set in the same commit. */
   readonly views?: readonly ViewWrite[]
+  /**
+   * Epoch of the views that appends keep (`views.kept()`), as whoever folded this request knows them. Refused when it is another one by
+   * now. Absent: not compared, which leaves holes in views that the request has no rows of; only for who knows that there are none.
+   */
+  readonly viewEpoch?: number
   /** Statements of table projections, run in order in the same commit; needs the capability `sql`. */
   readonly statements?: readonly ProjectionStatement[]
   readonly idempotency?: IdempotencyEntry
@@ -158,6 +163,16 @@ export interface StoredEventType {
   readonly schemaVersion: number
 }
 
+/** What a transaction can do with views. */
+export interface TransactionViews extends Pick<ViewStore, 'get' | 'kept'> {
+  /**
+   * Registers a view that appends keep from the commit on, in tables which the transaction itself makes and fills. From here on it waits
+   * for open transactions that have appended, and new ones wait for it: what `readAll` gives it afterwards is complete. Needs the
+   * capability `sql`.
+   */
+  keep(definition: ViewDefinition): Promise<void>
+}
+
 /** What a transaction can do; reads see what it has written. */
 export interface StoreTransaction {
   append(request: AppendRequest): Promise<AppendResult>
@@ -165,7 +180,7 @@ export interface StoreTransaction {
   readAll(options?: ReadAllOptions): AsyncIterable<LogPage>
   streamInfo(stream: string, tenant?: string): Promise<StreamInfo | undefined>
   remembered(tenant: string, key: string): Promise<RememberedOutcome | undefined>
-  readonly views: Pick<ViewStore, 'get'>
+  readonly views: TransactionViews
   readonly snapshots: Pick<SnapshotStore, 'latest'>
   /** Runs a statement; the rows it answers with, if any. Needs the capability `sql`. */
   sql(statement: SqlStatement): Promise<readonly Record<string, unknown>[]>
@@ -188,9 +203,9 @@ export interface EventStore<C extends Capabilities = Capabilities> {
   /**
    * Appends requests; each is answered on its own, and requests that arrive together share one commit.
    *
-   * Per request, in this order: a remembered idempotency key answers; known event ids answer; versions, checks and the
-   * condition are compared with everything accepted before it in the same commit; view rows are compared and set;
-   * events get contiguous versions and increasing positions.
+   * Per request, in this order: a remembered idempotency key answers; known event ids answer; the epoch of the views is
+   * compared; versions, checks and the condition are compared with everything accepted before it in the same commit; view
+   * rows are compared and set; events get contiguous versions and increasing positions.
    *
    * Durable when the promise resolves (capability `durable`). Cost: one commit shared with whoever waits too.
    *

@@ -12,6 +12,7 @@ import {
   StreamNotFoundError,
   ValidationError,
   ViewConflictError,
+  ViewSetChangedError,
 } from './errors.ts'
 import { type AppendRequest, type AppendResult, clockDriftLimitMs, type ExpectedVersion } from './event-store.ts'
 import type { Query } from './query.ts'
@@ -25,6 +26,8 @@ export interface AppendFacts {
   /** 0: the stream does not exist. */
   version(tenant: string, stream: string): number
   eventById(tenant: string, id: string): StoredEvent | undefined
+  /** Of the views that appends keep. */
+  viewEpoch(): number
   /** 0: the key was never written. */
   rowVersion(tenant: string, view: string, key: string): number
   /** The position of an event that matches, above a position. */
@@ -58,7 +61,17 @@ export function knownEvents(
 
 /** Why an append cannot be written, in the order of checks that the port names; `undefined` when it can. */
 export function refusalOf(request: AppendRequest, facts: AppendFacts): DacapoError | undefined {
-  return violatedVersion(request, facts) ?? failedCondition(request, facts) ?? movedRow(request, facts) ?? badTime(request, facts)
+  return (
+    outdatedViews(request, facts) ??
+    violatedVersion(request, facts) ??
+    failedCondition(request, facts) ??
+    movedRow(request, facts) ??
+    badTime(request, facts)
+  )
+}
+
+function outdatedViews({ stream, viewEpoch }: AppendRequest, facts: AppendFacts): DacapoError | undefined {
+  return viewEpoch === undefined || viewEpoch === facts.viewEpoch() ? undefined : new ViewSetChangedError(stream)
 }
 
 function violatedVersion(

@@ -70,6 +70,8 @@ export interface ViewDefinition {
   readonly indexes: Readonly<Record<string, IndexType>>
   /** Tells when the fold that made the rows has changed. */
   readonly fingerprint: string
+  /** Types of the events that appends fold into it; absent: any may be. Only for a view that appends keep. */
+  readonly types?: readonly string[]
 }
 
 /** A view as it is registered. */
@@ -77,6 +79,16 @@ export interface DefinedView extends ViewDefinition {
   /** Which generation of its rows is live. */
   readonly generation: number
 }
+
+/** Which views appends keep, and by which folds. */
+export interface KeptViews {
+  /** Rises, in the same commit, whenever such a view is new, changed or retired. 0: there has never been one. */
+  readonly epoch: number
+  readonly views: readonly KeptView[]
+}
+
+/** A view whose rows are folded by whoever appends: one who does not, or folds otherwise, would leave it wrong. */
+export type KeptView = Pick<ViewDefinition, 'fingerprint' | 'types'> & { readonly view: string }
 
 /**
  * Rows of views, by tenant and key.
@@ -101,6 +113,8 @@ export interface ViewStore {
   list(tenant: string, view: ViewDefinition, question: ListRows): Promise<readonly ViewRow[]>
   /** The definitions that the rows in the store were made by. */
   defined(): Promise<readonly DefinedView[]>
+  /** The views that appends keep, with the epoch of exactly this set. */
+  kept(): Promise<KeptViews>
   /**
    * Registers a view that is kept by somebody else than the appends: nothing changes when its name is known already, not even by another
    * process at the same time.
@@ -116,9 +130,18 @@ export interface ViewStore {
    * keeps them out from then until the commit, so `build` must not append. Every key that was ever written gets a new row
    * version: whoever folds from an old row is refused. When `build` rejects, nothing has changed. Generation 0 is live then.
    *
+   * Appends keep the view from then on: its epoch rises, so that no append which was checked against the set of before comes later,
+   * and every append that came earlier is in the log which `build` was given, those of open transactions included.
+   *
    * @throws DefinitionError (`ES_DEFINITION`) a view or field name that is not one.
    */
   rebuild(definition: ViewDefinition, build: (log: AsyncIterable<LogPage>) => Promise<readonly BuiltRow[]>): Promise<void>
+
+  /**
+   * Forgets a view that appends keep: its definition, and its rows in every tenant. The epoch rises. Nothing happens when there is none.
+   * Row versions go on counting, should it come back.
+   */
+  retire(view: string): Promise<void>
 
   /** Makes ready for the rows of a generation that is to be filled beside the live one: its indexes. Safe to repeat. */
   prepare(definition: ViewDefinition, generation: number): Promise<void>

@@ -31,6 +31,7 @@ import type { Snapshots } from './state/snapshots.ts'
 import type { AggregateStatistics, AppStatistics } from './statistics.ts'
 import type { DeadLetters } from './subscription/dead-letters.ts'
 import type { SubscriptionCalls } from './subscription/operate.ts'
+import type { Views } from './view/retire.ts'
 import type { ViewReader } from './view/view-reader.ts'
 
 /** `unknown` unless the compiler knows that the store cannot run the projection; then a type whose text is the reason. */
@@ -127,6 +128,8 @@ export interface App<N extends string, P extends AnyProjection = AnyProjection> 
   history<A extends AnyAggregate>(aggregate: A, id: string, options?: HistoryOptions): AsyncIterable<RecordedEvent<EventsOf<A>>>
   /** The rows of a registered projection. */
   view<Q extends P>(projection: Q): ViewReader<ViewOf<Q>, IndexesOf<Q>>
+  /** What can be done with the views of the store: forget one that no build has any more. */
+  readonly views: Views
   /** The log as a pull stream: with back-pressure, from any position, live if you like. */
   events<const ET extends AnyEventType | string = AnyEventType | string>(
     options?: EventsOptions<ET>,

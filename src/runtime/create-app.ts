@@ -38,6 +38,8 @@ import { makeWarmAggregates, type WarmAggregates } from './state/warm-aggregates
 import { aggregateStatistics, appStatistics } from './statistics.ts'
 import type { DeadLetters } from './subscription/dead-letters.ts'
 import type { SubscriptionCalls } from './subscription/operate.ts'
+import { appendKept } from './view/append-kept.ts'
+import type { Views } from './view/retire.ts'
 import { makeViewReader } from './view/view-reader.ts'
 import { waitAfter, waitBefore } from './wait-after.ts'
 
@@ -116,6 +118,7 @@ function makeApp(parts: Parts, tenant: string) {
     schedule: schedules.schedule,
     schedules,
     process: (process: AnyProcessManager) => instancesIn(parts, tenant, process),
+    views: lazily<Views>(lifecycle, 'views', ['retire'], async () => (await import('./view/retire.ts')).viewsOf(engine)),
     stats: (aggregate?: AnyAggregate, id?: string) =>
       during('stats', async () =>
         aggregate ? aggregateStatistics(engine, warm, tenant, aggregate, id as string) : appStatistics(engine, warm),
@@ -224,7 +227,7 @@ function single(): Promise<typeof import('./command/single-execution.ts')> {
 function executionPath({ engine, warm, middleware, lifecycle }: Parts, tenant: string): ExecutionPath {
   const { store } = engine
   const session: Session = {
-    append: async (request) => (await store.append([request]))[0] as never,
+    append: async (request) => (await appendKept(engine.kept, store.views, [request], (marked) => store.append(marked)))[0] as never,
     readStream: store.readStream.bind(store),
     streamInfo: store.streamInfo.bind(store),
     remembered: store.remembered.bind(store),

@@ -11,6 +11,7 @@ import type { Counters } from './counters.ts'
 import type { Definitions } from './definitions.ts'
 import type { Settings } from './settings.ts'
 import type { MemoryPressure } from './state/memory-pressure.ts'
+import type { KeptSet } from './view/kept-views.ts'
 import type { TransactionalViews } from './view/transactional-views.ts'
 
 /** The shared parts. */
@@ -31,6 +32,7 @@ export interface Engine {
   readonly lanes: Lanes
   readonly memory: MemoryPressure
   readonly views: TransactionalViews
+  readonly kept: KeptSet
   readonly fallbacks: Fallbacks
 }
 

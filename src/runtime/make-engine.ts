@@ -10,9 +10,11 @@ import { makeLanes } from './command/lanes.ts'
 import { makeCounters } from './counters.ts'
 import { gatherDefinitions, type ListOrModule, type SomeProjection } from './definitions.ts'
 import { type Engine, reporting, tellAll } from './engine.ts'
+import { keptDefinitions } from './prepare-store.ts'
 import { toSettings } from './settings.ts'
 import { v8Heap, watchMemory } from './state/memory-pressure.ts'
 import { systemClock, systemIds } from './system.ts'
+import { makeKeptSet } from './view/kept-views.ts'
 import { makeTransactionalViews } from './view/transactional-views.ts'
 
 /** The options of an app, their types erased. */
@@ -75,6 +77,7 @@ export function makeEngine(options: AnyAppOptions): Engine {
     background: makeBackground(),
     lanes: makeLanes(),
     views: makeTransactionalViews(definitions.views, definitions.tables, store.views, settings.warmRows),
+    kept: makeKeptSet(() => keptDefinitions(definitions)),
     fallbacks: { authorize, validate },
   }
 }

@@ -22,6 +22,7 @@ import { ContractViolation } from './contract/expect.ts'
 import { generationCases } from './contract/generations.ts'
 import { groupCommitCases } from './contract/group-commit.ts'
 import { idempotencyCases } from './contract/idempotency.ts'
+import { keptViewCases } from './contract/kept-views.ts'
 import { listingCases } from './contract/listing.ts'
 import { orderCases } from './contract/order.ts'
 import { orderPageCases } from './contract/order-pages.ts'
@@ -57,6 +58,7 @@ export const storeContract: readonly ContractCase[] = [
   ...viewCases,
   ...viewListCases,
   ...viewRebuildCases,
+  ...keptViewCases,
   ...idempotencyCases,
   ...tenantCases,
   ...workCases,

@@ -59,8 +59,12 @@ for (const server of await postgresServers()) {
     const database = await freshDatabase(server)
     t.after(database.drop)
     const on = (...args: readonly string[]) => dacapo(['migrate', ...args], { DACAPO_STORE: database.url })
-    assert.deepEqual(await on('--status'), { code: 0, stdout: 'schema dacapo\n  1  store  missing\n  2  work  missing\n', stderr: '' })
-    assert.deepEqual(await on(), { code: 0, stdout: 'schema dacapo: 2 steps applied\n', stderr: '' })
+    assert.deepEqual(await on('--status'), {
+      code: 0,
+      stdout: 'schema dacapo\n  1  store  missing\n  2  work  missing\n  3  views  missing\n',
+      stderr: '',
+    })
+    assert.deepEqual(await on(), { code: 0, stdout: 'schema dacapo: 3 steps applied\n', stderr: '' })
     assert.deepEqual(await on(), { code: 0, stdout: 'schema dacapo: nothing to do\n', stderr: '' })
     assert.match(
       (await on('--status')).stdout,
@@ -74,7 +78,7 @@ for (const server of await postgresServers()) {
     t.after(database.drop)
     const ran = await Promise.all(Array.from({ length: 8 }, () => dacapo(['migrate', '--store', database.url])))
     const said = ran.map(({ stdout, stderr }) => stdout + stderr).sort()
-    assert.deepEqual(said, ['schema dacapo: 2 steps applied\n', ...Array(7).fill('schema dacapo: nothing to do\n')])
+    assert.deepEqual(said, ['schema dacapo: 3 steps applied\n', ...Array(7).fill('schema dacapo: nothing to do\n')])
     await appendsTo(database.url, 'dacapo')
   })
 
@@ -104,7 +108,7 @@ for (const server of await postgresServers()) {
         '{"kind":"column","name":"clients.name","text":"text"}',
         '{"kind":"table","name":"clients","text":"r"}',
       ])
-      assert.equal((await dacapo(['migrate', '--store', url, '--schema', schema])).stdout, `schema ${schema}: 2 steps applied\n`)
+      assert.equal((await dacapo(['migrate', '--store', url, '--schema', schema])).stdout, `schema ${schema}: 3 steps applied\n`)
     })
   }
 
@@ -123,7 +127,7 @@ for (const server of await postgresServers()) {
     const schema = await schemaOn(server, t)
     await dacapo(['migrate', '--store', url, '--schema', schema])
     await run(url, `INSERT INTO ${schema}.migrations (id, name, applied_at) VALUES (99, 'later', 0)`)
-    const sentence = `The schema ${schema} was made by a newer version of Dacapo (step 99, this version knows 2): upgrade dacapo. Nothing was changed.`
+    const sentence = `The schema ${schema} was made by a newer version of Dacapo (step 99, this version knows 3): upgrade dacapo. Nothing was changed.`
     for (const how of [[], ['--status']]) {
       const ran = await dacapo(['migrate', '--store', url, '--schema', schema, ...how])
       assert.deepEqual(ran, { code: 1, stdout: '', stderr: `dacapo: ${sentence} (ES_STORE_FORMAT)\n` })

@@ -27,14 +27,17 @@ async function appendsTo(file: string): Promise<void> {
 
 test('a file is made, and found done the next time; the variable DACAPO_STORE may name it', async (t) => {
   const file = join(temporaryFolder(t), 'bank.db')
-  assert.deepEqual(await dacapo(['migrate', '--store', file]), { code: 0, stdout: `${file}: 2 steps applied\n`, stderr: '' })
+  assert.deepEqual(await dacapo(['migrate', '--store', file]), { code: 0, stdout: `${file}: 3 steps applied\n`, stderr: '' })
   assert.deepEqual(await dacapo(['migrate'], { DACAPO_STORE: file }), { code: 0, stdout: `${file}: nothing to do\n`, stderr: '' })
   await appendsTo(file)
 })
 
 test('--status tells the steps and makes no file', async (t) => {
   const file = join(temporaryFolder(t), 'bank.db')
-  assert.equal((await dacapo(['migrate', '--store', file, '--status'])).stdout, `${file}\n  1  store  missing\n  2  work  missing\n`)
+  assert.equal(
+    (await dacapo(['migrate', '--store', file, '--status'])).stdout,
+    `${file}\n  1  store  missing\n  2  work  missing\n  3  views  missing\n`,
+  )
   assert.ok(!existsSync(file))
   await dacapo(['migrate', '--store', file])
   assert.match(
@@ -47,7 +50,7 @@ test('eight processes at once: one applies the steps, the others find nothing to
   const file = join(temporaryFolder(t), 'bank.db')
   const ran = await Promise.all(Array.from({ length: 8 }, () => dacapo(['migrate', '--store', file])))
   const said = ran.map(({ stdout, stderr }) => stdout + stderr).sort()
-  assert.deepEqual(said, [`${file}: 2 steps applied\n`, ...Array(7).fill(`${file}: nothing to do\n`)])
+  assert.deepEqual(said, [`${file}: 3 steps applied\n`, ...Array(7).fill(`${file}: nothing to do\n`)])
   await appendsTo(file)
 })
 
@@ -70,19 +73,19 @@ test('what is printed with --down says that it destroys the events, leaves nothi
   assert.match(stdout, /^-- THIS DESTROYS EVERY EVENT/m)
   onFile(file, (database) => database.exec(stdout))
   assert.deepEqual(tablesIn(file), [])
-  assert.equal((await dacapo(['migrate', '--store', file])).stdout, `${file}: 2 steps applied\n`)
+  assert.equal((await dacapo(['migrate', '--store', file])).stdout, `${file}: 3 steps applied\n`)
 })
 
 test('--out writes what --print prints into numbered files, once, and leaves other files of that name alone', async (t) => {
   const folder = join(temporaryFolder(t), 'new', 'migrations')
   const write = () => dacapo(['migrate', '--out', folder, '--store', 'sqlite'])
-  const names = ['0001_store.up.sql', '0001_store.down.sql', '0002_work.up.sql', '0002_work.down.sql']
+  const names = ['0001_store', '0002_work', '0003_views'].flatMap((name) => [`${name}.up.sql`, `${name}.down.sql`])
   const files = names.map((name) => join(folder, name))
   const said = (what: string) => files.map((file) => `${file}: ${what}\n`).join('')
   assert.deepEqual(await write(), { code: 0, stdout: said('written'), stderr: '' })
   assert.deepEqual(readdirSync(folder).sort(), names.toSorted())
-  const [up, , second] = files as [string, string, string]
-  const printed = [up, second].map((file) => `${readFileSync(file, 'utf8')}\n`).join('')
+  const [up, , second, , third] = files as [string, string, string, string, string]
+  const printed = [up, second, third].map((file) => `${readFileSync(file, 'utf8')}\n`).join('')
   assert.equal((await dacapo(['migrate', '--print', '--store', 'sqlite'])).stdout, printed)
   assert.equal((await write()).stdout, said('already there'))
 
@@ -100,7 +103,7 @@ test("an operator's mistake is one sentence with its code, without a stack trace
   writeFileSync(at('text.db'), 'no database\n'.repeat(1000))
   await dacapo(['migrate', '--store', at('newer.db')])
   onFile(at('newer.db'), (database) => database.exec('INSERT INTO dacapo_migrations (id, applied_at) VALUES (99, 0)'))
-  const newer = `${at('newer.db')} was written by a newer version of Dacapo (schema 99, this version knows 2): upgrade dacapo. Nothing was changed. (ES_STORE_FORMAT)`
+  const newer = `${at('newer.db')} was written by a newer version of Dacapo (schema 99, this version knows 3): upgrade dacapo. Nothing was changed. (ES_STORE_FORMAT)`
   const told = [
     [['--store', at('folder')], `${at('folder')} is a folder: name a file in it. (ES_STORE_UNAVAILABLE)`],
     [

@@ -1,9 +1,10 @@
 /** Stores that are broken on purpose: a contract that lets one of them pass proves nothing. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ViewSetChangedError } from '../../src/core/errors.ts'
 import type { AppendRequest, EventStore, ReadAllOptions } from '../../src/core/event-store.ts'
 import { matches } from '../../src/core/query.ts'
-import type { StoredEvent } from '../../src/core/stored-event.ts'
+import type { LogPage, StoredEvent } from '../../src/core/stored-event.ts'
 import { memory } from '../../src/stores/memory/memory.ts'
 import type { ContractCase, Need } from '../../src/testing/contract/contract-case.ts'
 import { ContractViolation } from '../../src/testing/contract/expect.ts'
@@ -87,6 +88,81 @@ const flaws: readonly (readonly [sentence: string, noticedBy: number | string, f
     (store) => ({
       views: { ...store.views, list: (tenant, view, question) => store.views.list(tenant, view, { ...question, after: undefined }) },
     }),
+  ],
+  ['ignores which views appends keep', 'views', without('viewEpoch')],
+  [
+    'asks for the kept views before it looks at what it knows',
+    'views',
+    (store) => ({
+      async append(requests) {
+        const { epoch } = await store.views.kept()
+        return requests.some(({ viewEpoch = epoch }) => viewEpoch !== epoch)
+          ? requests.map(({ stream }) => ({ kind: 'refused', error: new ViewSetChangedError(stream) }) as const)
+          : store.append(requests)
+      },
+    }),
+  ],
+  [
+    'registers a changed fold without a word',
+    'views',
+    (store) => ({ views: { ...store.views, kept: async () => ({ ...(await store.views.kept()), epoch: 0 }) } }),
+  ],
+  [
+    'counts every rebuild as a change',
+    'views',
+    (store) => {
+      let rebuilt = 0
+      return {
+        append: (requests) =>
+          store.append(requests.map((one) => (one.viewEpoch === undefined ? one : { ...one, viewEpoch: one.viewEpoch - rebuilt }))),
+        views: {
+          ...store.views,
+          kept: async () => ({ ...(await store.views.kept()), epoch: (await store.views.kept()).epoch + rebuilt }),
+          rebuild: async (definition, build) => {
+            await store.views.rebuild(definition, build)
+            rebuilt++
+          },
+        },
+      }
+    },
+  ],
+  [
+    'registers a view after it was built',
+    'views',
+    (store) => ({
+      views: {
+        ...store.views,
+        async rebuild(definition, build) {
+          const pages: LogPage[] = []
+          for await (const page of store.readAll()) pages.push(page)
+          await new Promise((resolve) => setTimeout(resolve, 5))
+          const rows = await build(
+            (async function* () {
+              yield* pages
+            })(),
+          )
+          await store.views.rebuild(definition, async () => rows)
+        },
+      },
+    }),
+  ],
+  [
+    'leaves the rows of a retired view',
+    'views',
+    (store) => {
+      const rows = new Map<string, Awaited<ReturnType<typeof store.views.get>>>()
+      return {
+        views: {
+          ...store.views,
+          get: async (tenant, view, key, generation) =>
+            rows.get(`${tenant} ${view} ${key}`) ?? store.views.get(tenant, view, key, generation),
+          async retire(view) {
+            for (const tenant of ['', 'acme']) rows.set(`${tenant} ${view} 1`, await store.views.get(tenant, view, '1'))
+            await store.views.retire(view)
+          },
+        },
+      }
+    },
   ],
   [
     'keeps one snapshot, whatever was asked',

@@ -21,6 +21,8 @@ const each: readonly (readonly [error: errors.DacapoError, code: errors.ErrorCod
   [new errors.ConcurrencyError('account-7', 3, 4), 'ES_CONCURRENCY', true],
   [new errors.ConditionFailedError(3, 4), 'ES_CONDITION_FAILED', true],
   [new errors.ViewConflictError('balances', '7'), 'ES_VIEW_CONFLICT', true],
+  [new errors.ViewSetChangedError('account-7'), 'ES_VIEW_SET_CHANGED', true],
+  [new errors.ProjectionSetChangedError('balances', 'Deposited'), 'ES_PROJECTION_SET_CHANGED', false],
   [new errors.ProjectionFailedError('balances', 'Deposited', cause), 'ES_PROJECTION_FAILED', false],
   [new errors.StreamNotFoundError('account-7'), 'ES_STREAM_NOT_FOUND', false],
   [new errors.StreamNameError('account', 'no hyphen'), 'ES_STREAM_NAME', false],

@@ -6,7 +6,7 @@ import { Account, balances, deposit, MoneyDeposited, openAccount, withdraw } fro
 import { heldAppends, inFrontOf, isPending, moment, turns } from './in-front-of.ts'
 import { breakDown, brokenDown, hesitate, oddCommands, returnForeign, returnNothing } from './odd-commands.ts'
 import { type Given, onEveryStore } from './on-every-store.ts'
-import { ann, counted, openBank, openWith } from './open-bank.ts'
+import { ann, counted, openBank, openBankWithoutViews, openWith } from './open-bank.ts'
 
 const paying = (bank: ReturnType<typeof openBank>, ...amounts: readonly number[]) =>
   amounts.map((amount) => bank.execute(deposit({ accountId: 'a', amount }), { actor: ann }))
@@ -92,7 +92,7 @@ onEveryStore('commands on one stream see what those before them in the group hav
 onEveryStore(
   'nothing is answered before everything in front of it is committed: not a "no", not an empty outcome, not a throw',
   async (given) => {
-    const setUp = openBank(given)
+    const setUp = openBankWithoutViews(given)
     await openWith(setUp, 'a', 100)
     const { store, arrived, letThrough } = heldAppends(given.store)
     const bank = given.tend(createApp({ store, clock: given.clock, commands: [openAccount, deposit, withdraw, ...oddCommands] }))
@@ -261,7 +261,7 @@ onEveryStore('a slow check is made again when the state it was made on has been 
   let asked = 0
   const { bank, draw, seen } = askingSlowly(given, () => answers[asked++]!.promise)
   await openWith(bank as never, 'a', 10)
-  const other = openBank(given)
+  const other = openBankWithoutViews(given)
   const slow = bank.execute(draw({ accountId: 'a', amount: 10 }), { actor: ann })
   await turns()
   assert.deepEqual(seen, [10])
@@ -274,7 +274,7 @@ onEveryStore('a slow check is made again when the state it was made on has been 
 })
 
 onEveryStore('a slow check that closed a group is made again when the group in front of it was not written', async (given) => {
-  const other = openBank(given)
+  const other = openBankWithoutViews(given)
   await openWith(other, 'a', 10)
   let overtaken = false
   const store = inFrontOf(given.store, {

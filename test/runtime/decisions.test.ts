@@ -127,7 +127,7 @@ onTwoProcesses('an event that the decision does not fold is no conflict, also wh
 })
 
 onTwoProcesses('a decision that was overtaken reads again and sees what overtook it', async ({ here, there }) => {
-  const other = openSchool(there)
+  const other = openSchool(there, { projections: [] })
   await other.execute(defineCourse({ courseId: 'art', capacity: 1 }), by)
   let first = true
   let reads = 0
@@ -164,7 +164,7 @@ for (const attempts of [1, 3]) {
   onTwoProcesses(
     `a decision that is always overtaken is tried ${attempts} times, then it fails with what it did not see`,
     async ({ here, there }) => {
-      const other = openSchool(there)
+      const other = openSchool(there, { projections: [] })
       await other.execute(defineCourse({ courseId: 'art', capacity: 99 }), by)
       let appends = 0
       const overtaken = inFrontOf(here.store, {

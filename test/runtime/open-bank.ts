@@ -24,6 +24,11 @@ export function openBank({ store, clock, tend }: Given, more: BankOptions = {}) 
   )
 }
 
+/** The same without the projection, beside other apps that are without it: with it, they would leave holes in its view. */
+export function openBankWithoutViews({ store, clock, tend }: Given): Bank {
+  return tend(createApp({ store, clock, commands: [openAccount, deposit, withdraw, closeAccount] })) as never
+}
+
 /** What a test changes about the app. */
 export interface BankOptions {
   readonly store?: EventStore

@@ -124,12 +124,138 @@ onEveryStore('views of an empty store are built at once, and of a log without a 
 })
 
 onEveryStore('a row that another app has warm is not overwritten behind a rebuild', async (given) => {
-  const old = openBank(given)
-  await openWith(old, 'a', 5)
-  await withProjections(given, [closing]).prepare()
-  await payIn(old, 'a', 6)
-  const rebuilt = await given.store.views.get('', 'balances', 'a')
-  assert.deepEqual(JSON.parse(rebuilt!.row!), { owner: 'ann', balance: 11, closedBy: '' })
+  const one = openBank(given)
+  await openWith(one, 'a', 5)
+  await given.store.views.retire('balances')
+  const other = openBank(given)
+  await payIn(other, 'a', 6)
+  await payIn(one, 'a', 7)
+  assert.deepEqual(await other.view(balances).get('a'), { owner: 'ann', balance: 18 })
+})
+
+/** What a view has, and what folding the whole log into it comes to. */
+async function asStoredAndFolded({ store, clock, tend }: Given, view: any): Promise<readonly [unknown, unknown]> {
+  const again = projection('folded-again', { ...view, name: 'folded-again' } as never)
+  const reader = tend(createApp({ store, clock, commands: [], projections: [again] as never, events: again.events as never }))
+  const rows = async (name: string) =>
+    (await store.views.list('', { view: name, indexes: {}, fingerprint: '' }, everything)).map(({ key, row }) => [key, row])
+  await reader.prepare()
+  const both = [await rows(view.name), await rows('folded-again')] as const
+  await store.views.retire('folded-again')
+  return both
+}
+
+async function assertWhole(given: Given, view: any): Promise<void> {
+  const [stored, folded] = await asStoredAndFolded(given, view)
+  assert.deepEqual(stored, folded)
+}
+
+const everything = { where: [], orderBy: undefined, descending: false, limit: 100, after: undefined }
+const refused = { code: 'ES_PROJECTION_SET_CHANGED', projection: 'balances', retryable: false }
+
+onEveryStore('a process without a projection that a newer build has prepared is refused, and leaves no hole', async (given) => {
+  const old = withProjections(given, [])
+  await openWith(old as never, 'a', 1)
+  const current = withProjections(given, [balances])
+  await current.prepare()
+  await assert.rejects(payIn(old as never, 'a', 10), { ...refused, message: /deploy the current build/ })
+  assert.equal((await given.store.streamInfo('account-a'))?.version, 2)
+  await payIn(current as never, 'a', 100)
+  await assert.rejects(payIn(old as never, 'a', 10), refused)
+  assert.deepEqual(await current.view(balances as never).get('a'), { owner: 'ann', balance: 101 })
+  await assertWhole(given, balances)
+})
+
+onEveryStore(
+  'a process with another fold of a projection is refused once a newer build has switched, also with rows that are warm',
+  async (given) => {
+    const old = openBank(given)
+    await openWith(old, 'a', 5)
+    const current = withProjections(given, [closing])
+    await current.prepare()
+    await assert.rejects(payIn(old, 'a', 6), refused)
+    await assert.rejects(openWith(old, 'b'), refused)
+    await payIn(current as never, 'a', 7)
+    assert.deepEqual(await current.view(closing as never).get('a'), { owner: 'ann', balance: 12, closedBy: '' })
+    await assertWhole(given, closing)
+  },
+)
+
+onEveryStore('a process that starts without a projection is refused from its first command on', async (given) => {
+  await openBank(given).prepare()
+  await assert.rejects(openWith(withProjections(given, []) as never, 'a'), refused)
+  assert.equal(await given.store.head(), 0)
+})
+
+onEveryStore('an event that only the older fold has is refused, too: it would write rows of that fold', async (given) => {
+  const old = withProjections(given, [closing])
+  await openWith(old as never, 'a', 5)
+  const { AccountClosed: _, ...evolve } = closing.evolve
+  const fewer = projection('balances', { ...closing, events: [AccountOpened, MoneyDeposited, MoneyWithdrawn], evolve } as never)
+  await withProjections(given, [fewer]).prepare()
+  await assert.rejects(old.execute(closeAccount({ accountId: 'a', reason: 'moved' }), { actor: teller }), refused)
+})
+
+onEveryStore('a change of projections that do not fold its events disturbs nobody', async (given) => {
+  const signals = recorder()
+  const old = withProjections(given, [balances], signals)
+  await openWith(old as never, 'a', 5)
+  const closings = projection('closings', {
+    events: [AccountClosed],
+    consistency: 'transactional',
+    key: (event) => event.subject,
+    initial: () => ({ closed: true }),
+    evolve: { AccountClosed: (row) => row },
+  })
+  const current = withProjections(given, [balances, closings])
+  await current.prepare()
+  await Promise.all([payIn(old as never, 'a', 6), payIn(old as never, 'a', 7), openWith(old as never, 'b', 1)])
+  assert.deepEqual(signals.of('aggregate.conflict'), [])
+  await assert.rejects(old.execute(closeAccount({ accountId: 'a', reason: 'moved' }), { actor: teller }), {
+    ...refused,
+    projection: 'closings',
+  })
+  await payIn(old as never, 'a', 1)
+  for (const view of [balances, closings]) await assertWhole(given, view)
+})
+
+onEveryStore('in a transaction, too, a process that would leave holes is refused, and one that would not goes on', async (given) => {
+  const old = withProjections(given, [])
+  const same = withProjections(given, [balances])
+  await Promise.all([old.prepare(), same.prepare()])
+  await withProjections(given, [balances, projection('twin', { ...balances, name: 'twin' } as never)]).prepare()
+  await given.store.views.retire('twin')
+  const open = openAccount({ accountId: 'a', owner: 'ann' })
+  await assert.rejects(
+    old.transaction((tx) => tx.execute(open, { actor: ann })),
+    refused,
+  )
+  await same.transaction(async (tx) => {
+    await tx.execute(open, { actor: ann })
+    await tx.execute(deposit({ accountId: 'a', amount: 5 }), { actor: ann })
+  })
+  assert.equal((await given.store.streamInfo('account-a'))?.version, 2)
+  await assertWhole(given, balances)
+})
+
+onEveryStore('a projection that no build has any more is retired; when it comes back, it has what came meanwhile', async (given) => {
+  const with_ = openBank(given)
+  await openWith(with_, 'a', 5)
+  const without = withProjections(given, [])
+  await assert.rejects(payIn(without as never, 'a', 6), refused)
+  await assert.rejects(with_.views.retire('balances'), { code: 'ES_DEFINITION', message: /remove it first/ })
+  await assert.rejects(without.views.retire('balance'), { code: 'ES_NOT_FOUND' })
+  await without.views.retire('balances')
+  await payIn(without as never, 'a', 6)
+  // Its rows would be of a view that the store does not have.
+  await assert.rejects(payIn(with_, 'a', 7), refused)
+  const signals = recorder()
+  const again = withProjections(given, [balances], signals)
+  assert.deepEqual(await again.view(balances as never).get('a'), { owner: 'ann', balance: 11 })
+  assert.equal(signals.of('projection.rebuilt').length, 1)
+  await payIn(with_, 'a', 7)
+  await assert.rejects(payIn(without as never, 'a', 6), refused)
+  await assertWhole(given, balances)
 })
 
 onEveryStore('a failing rebuild leaves the old rows and tells why; the next use tries again', async (given) => {

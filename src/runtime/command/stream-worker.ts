@@ -20,6 +20,7 @@ import type { Engine } from '../engine.ts'
 import { loadAggregate } from '../state/load-aggregate.ts'
 import { copyOf } from '../state/state-codec.ts'
 import { jitteredMs, pause } from '../timeout.ts'
+import { appendKept } from '../view/append-kept.ts'
 import { isConflict } from './conflicts.ts'
 import { decideGroup, type Entry, type Job } from './decide-group.ts'
 import type { StateAt } from './decided-command.ts'
@@ -183,11 +184,12 @@ export class StreamWorker {
   }
 
   async #append(steps: readonly Step[]): Promise<Iterator<AppendResult, undefined>> {
-    const { store, tracing } = this.#engine
+    const { store, tracing, kept } = this.#engine
     const requests = steps.flatMap(({ request }) => (request ? [request] : []))
     if (requests.length === 0) return [][Symbol.iterator]()
     try {
-      const results = await (tracing ? tracing.append(requests, callersOf(steps), () => store.append(requests)) : store.append(requests))
+      const append = () => appendKept(kept, store.views, requests, (marked) => store.append(marked))
+      const results = await (tracing ? tracing.append(requests, callersOf(steps), append) : append())
       return results[Symbol.iterator]() as Iterator<AppendResult, undefined>
     } catch (error) {
       this.#forgetRows(steps)

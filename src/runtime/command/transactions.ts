@@ -8,7 +8,7 @@ import type { AnyAggregate } from '../../core/aggregate.ts'
 import { type Duration, toMs } from '../../core/duration.ts'
 import { CommandRejectedError, ForbiddenError, IdempotencyMismatchError, UnsupportedError } from '../../core/errors.ts'
 import type { DomainEvent } from '../../core/event.ts'
-import type { AppendResult, RememberedOutcome, StoreTransaction } from '../../core/event-store.ts'
+import type { AppendRequest, AppendResult, RememberedOutcome, StoreTransaction } from '../../core/event-store.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { RecordedEvent } from '../../core/recorded-event.ts'
 import type { Rejection } from '../../core/rejection.ts'
@@ -19,6 +19,7 @@ import type { Engine } from '../engine.ts'
 import { loadAggregate } from '../state/load-aggregate.ts'
 import type { WarmAggregates } from '../state/warm-aggregates.ts'
 import { unlessAbandoned, withPatience } from '../timeout.ts'
+import { appendKept } from '../view/append-kept.ts'
 import { type CommandRequest, type Decider, type ExecutionPath, executeCommand, type Middleware } from './execute-command.ts'
 import type { Execution, IdempotencyKey } from './execution.ts'
 import { entryForError, entryForRejection, entryForReturn, recallKept, toKey, toRejection } from './idempotency.ts'
@@ -148,10 +149,12 @@ export function callsOf(scope: TransactionScope, transaction: StoreTransaction, 
     views: engine.views.inside(transaction.views),
     async append(request): Promise<AppendResult> {
       touched.add(request.stream)
-      const result = await transaction.append(request)
+      const [result] = await appendKept(engine.kept, transaction.views, [request], ([marked]) =>
+        transaction.append(marked as AppendRequest).then((one) => [one]),
+      )
       for (const row of request.views ?? []) engine.views.forget(tenant, [row])
       warm.forget(tenant, request.stream)
-      return result
+      return result as AppendResult
     },
   }
   const decider: Decider = (execution: Execution) => executeSingle(engine, session, execution)

@@ -21,7 +21,11 @@ export function whileOpen(transaction: StoreTransaction, isOpen: () => boolean):
     append: guarded((request) => transaction.append(request)),
     streamInfo: guarded((stream, tenant) => transaction.streamInfo(stream, tenant)),
     remembered: guarded((tenant, key) => transaction.remembered(tenant, key)),
-    views: { get: guarded((tenant, view, key) => transaction.views.get(tenant, view, key)) },
+    views: {
+      get: guarded((tenant, view, key) => transaction.views.get(tenant, view, key)),
+      kept: guarded(() => transaction.views.kept()),
+      keep: guarded((definition) => transaction.views.keep(definition)),
+    },
     snapshots: { latest: guarded((tenant, stream, fingerprint, to) => transaction.snapshots.latest(tenant, stream, fingerprint, to)) },
     sql: guarded((statement) => transaction.sql(statement)),
     keep: guarded((record) => transaction.keep(record)),

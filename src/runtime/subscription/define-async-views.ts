@@ -24,7 +24,7 @@ export async function defineAsyncViews(engine: Engine): Promise<void> {
     const fingerprint = known.get(name)
     if (fingerprint === undefined || fingerprint.startsWith(asyncMark)) return fingerprint !== undefined
     throw new DefinitionError(
-      `Projection ${name} is async, but its stored rows were made by a transactional one: they would be counted twice. Give it another name.`,
+      `Projection ${name} is async, but its stored rows were made by a transactional one: they would be counted twice. Give it another name, or retire that one first: app.views.retire('${name}').`,
     )
   }
 }

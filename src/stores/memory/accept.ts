@@ -4,13 +4,14 @@ import type { AppendRequest, AppendResult, RememberedOutcome } from '../../core/
 import { type AppendFacts, knownEvents, refusalOf, timeOf } from '../../core/judge-append.ts'
 import { type StoredEvent, storedAt } from '../../core/stored-event.ts'
 import type { Layer } from './layer.ts'
+import type { ViewRegistry } from './view-registry.ts'
 
 /** Writes a request into a layer, or says why not; a refused one leaves the layer as it was. */
-export function accept(layer: Layer, request: AppendRequest, now: number): AppendResult {
+export function accept(layer: Layer, registry: ViewRegistry, request: AppendRequest, now: number): AppendResult {
   const { tenant = '', stream, events, idempotency, views = [], statements = [] } = request
   const entry = idempotency && remembered(layer, tenant, idempotency.key, now)
   if (entry) return { kind: 'remembered', entry }
-  const facts = factsOf(layer, now)
+  const facts = factsOf(layer, registry, now)
   const known = knownEvents(request, facts)
   if (known) return known
   const error = refusalOf(request, facts)
@@ -47,12 +48,13 @@ export function remembered(layer: Layer, tenant: string, key: string, now: numbe
   return { hash, outcome, stream, firstVersion, lastVersion }
 }
 
-function factsOf(layer: Layer, now: number): AppendFacts {
+function factsOf(layer: Layer, registry: ViewRegistry, now: number): AppendFacts {
   return {
     now,
     recordedAt: layer.newest?.recordedAt ?? 0,
     version: (tenant, stream) => layer.version(tenant, stream),
     eventById: (tenant, id) => layer.eventById(tenant, id),
+    viewEpoch: () => registry.epoch,
     rowVersion: (tenant, view, key) => layer.row(tenant, view, key)?.rowVersion ?? 0,
     firstMatch: (tenant, query, after) => layer.unseen(tenant, query, after)?.position,
   }

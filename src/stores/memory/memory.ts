@@ -12,7 +12,7 @@ import { Layer } from './layer.ts'
 import { readAll, readStream } from './read.ts'
 import { snapshotStore } from './snapshots.ts'
 import { infoOf, runTransaction } from './transaction.ts'
-import { viewRegistry } from './view-registry.ts'
+import { type ViewRegistry, viewRegistry } from './view-registry.ts'
 import { viewStore } from './views.ts'
 import { workStore } from './work.ts'
 
@@ -73,7 +73,7 @@ export function memory({ clock = { now: Date.now } }: MemoryOptions = {}): Event
     name: 'memory',
     capabilities: { transactions: true, sql: false, conditions: true, durable: false, multiProcess: false, push: true, totalOrder: true },
 
-    append: (requests) => alone(() => appendInGroups(requests, async (group) => writeGroup(committed, group, clock.now()))),
+    append: (requests) => alone(() => appendInGroups(requests, async (group) => writeGroup(committed, registry, group, clock.now()))),
     readStream: (stream, options) => readStream(state, stream, options),
     readAll: (options) => readAll(state, options),
     async streamInfo(stream, tenant = '') {
@@ -109,7 +109,7 @@ export function memory({ clock = { now: Date.now } }: MemoryOptions = {}): Event
     views: viewStore(state, writers, registry),
     snapshots,
     work: workStore(state, writers, registry),
-    transaction: (work) => alone(() => runTransaction(committed, now, snapshots, work)),
+    transaction: (work) => alone(() => runTransaction(committed, registry, now, snapshots, work)),
     async migrate() {
       assertOpen()
     },
@@ -125,10 +125,10 @@ export function memory({ clock = { now: Date.now } }: MemoryOptions = {}): Event
 }
 
 /** The requests of a group share a layer, which settles only when none of them was refused. */
-function writeGroup(committed: Layer, group: readonly AppendRequest[], now: number): readonly AppendResult[] {
-  if (group.length === 1) return [accept(committed, group[0] as AppendRequest, now)]
+function writeGroup(committed: Layer, registry: ViewRegistry, group: readonly AppendRequest[], now: number): readonly AppendResult[] {
+  if (group.length === 1) return [accept(committed, registry, group[0] as AppendRequest, now)]
   const layer = new Layer(committed)
-  const answers = group.map((request) => accept(layer, request, now))
+  const answers = group.map((request) => accept(layer, registry, request, now))
   const lost = lostTogether(answers)
   if (!lost) layer.settle()
   return lost ?? answers

@@ -6,12 +6,14 @@ import type { SnapshotStore } from '../../core/snapshot-store.ts'
 import { accept, remembered } from './accept.ts'
 import { Layer } from './layer.ts'
 import { readAll, readStream } from './read.ts'
+import type { ViewRegistry } from './view-registry.ts'
 import { rowOf } from './views.ts'
 import { recordKey } from './work.ts'
 
 /** Runs work on a layer above what is committed; the caller is alone in the gate. */
 export async function runTransaction<T>(
   committed: Layer,
+  registry: ViewRegistry,
   now: () => number,
   snapshots: SnapshotStore,
   work: (transaction: StoreTransaction) => Promise<T>,
@@ -25,7 +27,7 @@ export async function runTransaction<T>(
 
   const transaction: StoreTransaction = {
     async append(request) {
-      return refusalOfShape(request) ?? accept(current(), request, now())
+      return refusalOfShape(request) ?? accept(current(), registry, request, now())
     },
     readStream: (stream, options) => readStream(current, stream, options),
     readAll: (options) => readAll(current, options),
@@ -39,11 +41,14 @@ export async function runTransaction<T>(
       async get(tenant, view, key) {
         return rowOf(current(), tenant, view, key)
       },
+      async kept() {
+        current()
+        return registry.kept
+      },
+      keep: noSql,
     },
     snapshots: { latest: snapshots.latest },
-    async sql() {
-      throw new UnsupportedError('The memory store runs no SQL statements: use an SQL store.')
-    },
+    sql: noSql,
     async keep(record) {
       const name = recordKey(record)
       if (current().record(name)) throw new RecordConflictError(record.kind, record.key)
@@ -69,6 +74,10 @@ export async function runTransaction<T>(
   } finally {
     open = false
   }
+}
+
+async function noSql(): Promise<never> {
+  throw new UnsupportedError('The memory store runs no SQL statements: use an SQL store.')
 }
 
 /** What is known of a stream. */

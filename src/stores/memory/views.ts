@@ -21,6 +21,19 @@ export function viewStore(state: () => Layer, gate: Gate, registry: ViewRegistry
       state()
       return registry.all
     },
+    async kept() {
+      state()
+      return registry.kept
+    },
+    async retire(view) {
+      const leave = await gate.enter()
+      try {
+        const layer = emptied(state(), view)
+        if (registry.retire(view)) layer.settle()
+      } finally {
+        leave()
+      }
+    },
     async define(definition) {
       const leave = await gate.enter()
       try {
@@ -35,13 +48,11 @@ export function viewStore(state: () => Layer, gate: Gate, registry: ViewRegistry
       const leave = await gate.enter()
       try {
         const built = await build(readAll(state))
-        const layer = new Layer(state())
-        // Every key that was ever written gets a new row version: a fold that started from the old rows must not fit.
-        for (const old of rowsOf(state(), view)) layer.setRow({ ...old, row: null, rowVersion: old.rowVersion + 1 })
+        const layer = emptied(state(), view)
         for (const { tenant, key, row } of built)
           layer.setRow({ tenant, view, key, row, rowVersion: layer.row(tenant, view, key)?.rowVersion ?? 1 })
         layer.settle()
-        registry.set(definition, 0)
+        registry.keep(definition)
       } finally {
         leave()
       }
@@ -69,6 +80,13 @@ const firstOf = (rows: ReadonlyMap<string, KeptRow>): KeptRow | undefined => row
 export function rowOf(layer: Layer, tenant: string, view: string, key: string): { row: string | null; rowVersion: number } | undefined {
   const kept = layer.row(tenant, view, key)
   return kept && { row: kept.row, rowVersion: kept.rowVersion }
+}
+
+/** Every key that was ever written gets a new row version: a fold that started from the old rows must not fit. */
+function emptied(committed: Layer, view: string): Layer {
+  const layer = new Layer(committed)
+  for (const old of rowsOf(committed, view)) layer.setRow({ ...old, row: null, rowVersion: old.rowVersion + 1 })
+  return layer
 }
 
 function rowsOf(layer: Layer, view: string): readonly KeptRow[] {

@@ -15,7 +15,7 @@ export type BatchOutcome =
 
 /** The batch function of a schema, as a statement. */
 export const batchStatement = (schema: string): string =>
-  `SELECT head, recorded, bases, refused, busy FROM ${schema}.append_batch(${Array.from({ length: 16 }, (_, i) => `$${i + 1}`).join(', ')})`
+  `SELECT head, recorded, bases, refused, busy FROM ${schema}.append_batch_at(${Array.from({ length: 17 }, (_, i) => `$${i + 1}`).join(', ')})`
 
 /** Sends batches that are each a transaction, and their own commit. */
 export function batchSender(context: AppendContext) {

@@ -130,13 +130,96 @@ BEGIN
   RETURN lowest;
 END $$;
 
--- Appends many requests at once, or none of them: what is demanded of the store is checked first, and who demanded what does not hold
+${batchFunction(schema)}
+-- Appends one request inside a transaction of somebody else: without positions, which come when it has been committed.
+CREATE FUNCTION ${schema}.append_staged(
+  in_tenant text, in_stream text, base bigint,
+  e_id text[], e_type text[], e_schema integer[], e_data text[], e_metadata text[], e_tags text[], e_correlation text[], e_occurred bigint[]
+) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO ${schema}.events
+    (staged, tenant, stream, version, id, type, schema_version, data, metadata, tags, correlation_id, occurred_at)
+  SELECT nextval('${schema}.staged'), in_tenant, in_stream, base + e.n, e.id, e.type, e.schema_version, e.data, e.metadata, e.tags::json,
+    e.correlation_id, e.occurred_at
+  FROM unnest(e_id, e_type, e_schema, e_data, e_metadata, e_tags, e_correlation, e_occurred)
+    WITH ORDINALITY AS e(id, type, schema_version, data, metadata, tags, correlation_id, occurred_at, n)
+$$;
+`
+
+/** @param schema  its name, quoted. */
+export const keptViewsFunctions = (schema: string): string => `
+-- Until the transaction ends no view may come that its events are not in: whoever appends in a transaction of his own shares these claims.
+-- One that sees an old picture, with an old epoch, is refused by the server; the lock that finds it out is let go again.
+CREATE FUNCTION ${schema}.share_views(what text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(${schema}.claim_lock(name)) FROM unnest(what) AS name;
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    BEGIN
+      PERFORM epoch FROM ${schema}.view_epoch FOR SHARE;
+      RAISE EXCEPTION 'seen' USING ERRCODE = 'DC001';
+    EXCEPTION WHEN SQLSTATE 'DC001' THEN NULL;
+    END;
+  END IF;
+END $$;
+
+-- Who changes the views needs these claims alone, and after them the order lock, when he asks for it. He does not wait for long, because
+-- who comes after him waits behind him, and might have what he waits for: what he could not get at once he lets go, and tries again.
+CREATE FUNCTION ${schema}.claim_views(what text[], with_order_lock boolean) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  before text := current_setting('lock_timeout');
+BEGIN
+  PERFORM ${schema}.need_read_committed();
+  BEGIN
+    PERFORM set_config('lock_timeout', '300ms', true);
+    PERFORM pg_advisory_xact_lock(${schema}.claim_lock(name)) FROM unnest(what) AS name;
+    IF with_order_lock THEN PERFORM ${schema}.hold_order_lock(); END IF;
+    PERFORM set_config('lock_timeout', before, true);
+  EXCEPTION WHEN lock_not_available OR deadlock_detected THEN RETURN false;
+  END;
+  RETURN true;
+END $$;
+
+${batchFunction(schema, comparingEpochs(schema))}
+`
+
+/**
+ * How the batch function of step 3 differs from that of step 1, which is left for processes of an older version that are still running.
+ * Both are made of one text.
+ */
+const comparingEpochs = (schema: string): BatchFunction => ({
+  name: 'append_batch_at',
+  parameter: '\n  -- The epoch of the views that its requests were checked against; null: none was.\n  in_epoch bigint,',
+  declaration: '\n  found_epoch bigint;',
+  column: `, (SELECT v.epoch FROM ${schema}.view_epoch v WHERE v.id = 1)`,
+  variable: ', found_epoch',
+  check: `  -- Views are others by now: everybody is told, one by one.
+  IF in_epoch <> found_epoch THEN
+    refused := s_request;
+    RETURN;
+  END IF;
+`,
+})
+
+interface BatchFunction {
+  readonly name: string
+  readonly parameter: string
+  readonly declaration: string
+  readonly column: string
+  readonly variable: string
+  readonly check: string
+}
+
+const comparingNone: BatchFunction = { name: 'append_batch', parameter: '', declaration: '', column: '', variable: '', check: '' }
+
+const batchFunction = (
+  schema: string,
+  { name, parameter, declaration, column, variable, check } = comparingNone,
+): string => `-- Appends many requests at once, or none of them: what is demanded of the store is checked first, and who demanded what does not hold
 -- is named in "refused"; who needs what somebody else's transaction holds, in "busy". Numbers of requests start at 1.
 --
 -- This is the innermost loop of the store: each statement of it costs every append some time. What most appends do not need is in
 -- "more", which is null for them.
-CREATE FUNCTION ${schema}.append_batch(
-  now_ms bigint,
+CREATE FUNCTION ${schema}.${name}(
+  now_ms bigint,${parameter}
   -- Streams: the version that is demanded (-1: any, -2: above 0, -3: only named), and by whom.
   s_tenant text[], s_stream text[], s_demand bigint[], s_request integer[],
   -- Events: the number of their stream above, and their place among what the stream gets. Tags: null where no event has any.
@@ -148,7 +231,7 @@ CREATE FUNCTION ${schema}.append_batch(
   OUT head bigint, OUT recorded bigint, OUT bases bigint[], OUT refused integer[], OUT busy integer[]
 ) LANGUAGE plpgsql ${plannedOnce} AS $$
 DECLARE
-  somebody_waits boolean;
+  somebody_waits boolean;${declaration}
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN PERFORM ${schema}.need_read_committed(); END IF;
   PERFORM pg_advisory_xact_lock(${schema}.order_lock());
@@ -173,7 +256,7 @@ BEGIN
   END IF;
   IF cardinality(busy) > 0 THEN RETURN; END IF;
 
-  SELECT newest.position, newest.recorded_at, EXISTS (SELECT FROM ${schema}.events e WHERE e.position IS NULL) INTO head, recorded, somebody_waits
+  SELECT newest.position, newest.recorded_at, EXISTS (SELECT FROM ${schema}.events e WHERE e.position IS NULL)${column} INTO head, recorded, somebody_waits${variable}
   FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
     SELECT e.position, e.recorded_at FROM ${schema}.events e WHERE e.position IS NOT NULL ORDER BY e.position DESC LIMIT 1
   ) AS newest ON true;
@@ -183,7 +266,7 @@ BEGIN
   END IF;
   head := coalesce(head, 0);
   recorded := greatest(now_ms, recorded);
-  -- A clock that is far behind the newest event: everybody is told why, one by one.
+${check}  -- A clock that is far behind the newest event: everybody is told why, one by one.
   IF recorded - now_ms > 60000 AND cardinality(e_id) > 0 THEN
     refused := s_request;
     RETURN;
@@ -242,17 +325,4 @@ BEGIN
     WHERE excluded.schema_version > event_types.schema_version;
   END IF;
 END $$;
-
--- Appends one request inside a transaction of somebody else: without positions, which come when it has been committed.
-CREATE FUNCTION ${schema}.append_staged(
-  in_tenant text, in_stream text, base bigint,
-  e_id text[], e_type text[], e_schema integer[], e_data text[], e_metadata text[], e_tags text[], e_correlation text[], e_occurred bigint[]
-) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO ${schema}.events
-    (staged, tenant, stream, version, id, type, schema_version, data, metadata, tags, correlation_id, occurred_at)
-  SELECT nextval('${schema}.staged'), in_tenant, in_stream, base + e.n, e.id, e.type, e.schema_version, e.data, e.metadata, e.tags::json,
-    e.correlation_id, e.occurred_at
-  FROM unnest(e_id, e_type, e_schema, e_data, e_metadata, e_tags, e_correlation, e_occurred)
-    WITH ORDINALITY AS e(id, type, schema_version, data, metadata, tags, correlation_id, occurred_at, n)
-$$;
 `

@@ -59,6 +59,8 @@ export class BatchPlan {
   readonly streams: StreamPlan[] = []
   readonly events: EventPlan[] = []
   readonly placed: Placed[] = []
+  /** Of the views that its requests were checked against; those that were not go with any. */
+  #viewEpoch: number | undefined
   readonly #streamAt = new Map<string, number>()
   readonly #ids = new Set<string>()
   readonly #rows = new Map<string, RowPlan>()
@@ -81,8 +83,9 @@ export class BatchPlan {
 
   /** Whether a request can be taken: nothing that was taken before contradicts it, or has to be committed first. */
   fits(request: AppendRequest): boolean {
-    const { tenant = '', stream, expectedVersion, checks = [], events, condition, views = [], idempotency, recordedAt } = request
+    const { tenant = '', stream, expectedVersion, checks = [], events, condition, views = [], viewEpoch, idempotency, recordedAt } = request
     if (recordedAt !== undefined && this.count > 0) return false
+    if (viewEpoch !== undefined && viewEpoch !== (this.#viewEpoch ?? viewEpoch)) return false
     if (![{ stream, expectedVersion }, ...checks].every((check) => this.#canBe(tenant, check.stream, check.expectedVersion))) return false
     if (idempotency && this.#keys.has(nameOf(tenant, idempotency.key))) return false
     if (events.some(({ id }) => this.#ids.has(nameOf(tenant, id)))) return false
@@ -95,7 +98,8 @@ export class BatchPlan {
 
   /** Takes a request that fits. */
   take(request: AppendRequest): void {
-    const { tenant = '', stream, expectedVersion, follows, checks = [], events, condition, views = [], idempotency } = request
+    const { tenant = '', stream, expectedVersion, follows, checks = [], events, condition, views = [], viewEpoch, idempotency } = request
+    this.#viewEpoch ??= viewEpoch
     const number = this.placed.length + 1
     for (const check of checks) this.#demand(tenant, check.stream, check.expectedVersion, number)
     if (follows !== undefined) this.#mustBeStored(tenant, follows, number)
@@ -108,7 +112,7 @@ export class BatchPlan {
       else this.#rows.set(name, { tenant, view, key, demand: expectedRowVersion, request: number, version: expectedRowVersion + 1, row })
     }
     // A request that only remembers an outcome names a stream that it neither reads nor writes.
-    const touched = events.length > 0 || expectedVersion !== 'any' || idempotency !== undefined
+    const touched = events.length > 0 || expectedVersion !== 'any' || idempotency !== undefined || viewEpoch !== undefined
     const at = touched ? this.#demand(tenant, stream, expectedVersion, number) : -1
     const place = (this.streams[at]?.count ?? 0) + 1
     if (idempotency) this.#keys.set(nameOf(tenant, idempotency.key), { request, stream: at, place, n: number })
@@ -124,12 +128,13 @@ export class BatchPlan {
     }
   }
 
-  /** The arguments of `append_batch`, in its order. @param knownTypes  need not be stored again; those that are new are added. */
+  /** The arguments of `append_batch_at`, in its order. @param knownTypes  need not be stored again; those that are new are added. */
   parameters(now: number, knownTypes: ReadonlySet<string>): readonly unknown[] {
     const { streams, events } = this
     const hasTags = events.some(({ event }) => event.tags.length > 0)
     return [
       now,
+      this.#viewEpoch ?? null,
       streams.map(({ tenant }) => tenant),
       streams.map(({ stream }) => stream),
       streams.map(({ demand, count }) => (demand === anyVersion && count === 0 ? untouched : demand)),

@@ -15,10 +15,10 @@ import { statementFailure } from '../sql/statement-failure.ts'
 import { appendBatch } from './append-batch.ts'
 import type { AppendContext } from './append-context.ts'
 import { BatchPlan } from './batch-plan.ts'
-import { keyClaim, rowClaim, streamClaim, viewClaim } from './claims.ts'
+import { keyClaim, rowClaim, sharedClaims, streamClaim } from './claims.ts'
 import { isPassing, isRefusal } from './driver-errors.ts'
 import { remembered } from './idempotency.ts'
-import { firstOf, type PgClient, rowsOf } from './pg.ts'
+import { firstOf, type PgClient, type Row, rowsOf } from './pg.ts'
 import { needReadCommitted } from './read-committed.ts'
 import { runStatement } from './run-statement.ts'
 
@@ -46,9 +46,14 @@ export async function appendStaged(context: AppendContext, client: PgClient, req
   const { schema } = context
   const { tenant = '', stream, events, idempotency, views = [], condition, expectedVersion } = request
   const now = context.now()
-  // Shared by everybody who writes rows of a view, and needed alone by who rebuilds it.
-  for (const view of [...new Set(views.map((one) => one.view))].sort())
-    await rowsOf(client, `SELECT pg_advisory_xact_lock_shared(${schema}.claim_lock($1))`, [viewClaim(view)])
+  // Until the commit, no view may come that these events are not in, and none may be built of a log without them.
+  if (events.length + views.length > 0) {
+    const shared = sharedClaims(
+      events.map(({ type }) => type),
+      views.map(({ view }) => view),
+    )
+    await rowsOf(client, `SELECT ${schema}.share_views($1)`, [shared])
+  }
   // What is only read must be the newest there is, too. What is written is safe on any level: the server refuses what is outdated.
   if (condition || request.checks?.length || (events.length === 0 && expectedVersion !== 'any')) {
     await needReadCommitted(client, `An append to ${stream} that checks what it does not write`)
@@ -182,12 +187,14 @@ async function factsFor(
     (
       await firstOf(client, `SELECT ${schema}.first_match($1, $2::json, $3)`, [tenant, JSON.stringify(condition.query), condition.after])
     )?.[0]
-  const newest = await firstOf(client, `SELECT recorded_at FROM ${schema}.events WHERE position IS NOT NULL ORDER BY position DESC LIMIT 1`)
+  const newest = `SELECT recorded_at FROM ${schema}.events WHERE position IS NOT NULL ORDER BY position DESC LIMIT 1`
+  const [recordedAt, viewEpoch] = (await firstOf(client, `SELECT (${newest}), epoch FROM ${schema}.view_epoch`)) as Row
   return {
     now,
-    recordedAt: Number(newest?.[0] ?? 0),
+    recordedAt: Number(recordedAt ?? 0),
     version: (_, name) => versions.get(name) ?? 0,
     eventById: (_, id) => found.get(id),
+    viewEpoch: () => viewEpoch as number,
     rowVersion: (_, view, key) => rowVersions.get(`${view} ${key}`) ?? 0,
     firstMatch: () => (match as number | null | undefined) ?? undefined,
   }

@@ -11,6 +11,7 @@
 import type { SchemaStep } from '../../core/store-schema.ts'
 import { lossOf, type Migration } from '../sql/migration.ts'
 import { appendFunctions } from './append-functions.ts'
+import { keptViewsSchema } from './kept-views.ts'
 import { workSchema } from './work-schema.ts'
 
 /** What differs from schema to schema. */
@@ -26,6 +27,7 @@ export function migrationsFor({ schemaName, partitions }: SchemaChoice): readonl
   return [
     { id: 1, name: 'store', up: `${tables(schema, partitions)}\n${appendFunctions(schema)}` },
     { id: 2, name: 'work', up: workSchema(schema) },
+    { id: 3, name: 'views', up: keptViewsSchema(schema) },
   ]
 }
 

@@ -7,10 +7,11 @@ import { type Gate, gate } from '../../core/gate.ts'
 import type { LogPage } from '../../core/stored-event.ts'
 import { keepStatement } from '../sql/work-rows.ts'
 import type { AppendContext } from './append-context.ts'
-import { keyClaim } from './claims.ts'
+import { changingClaims, keyClaim } from './claims.ts'
 import { isConstraint, isDeadlock, isRefusal, isSerialization, isTakenVersion, storeError } from './driver-errors.ts'
 import { remembered } from './idempotency.ts'
 import { appendStaged, explain, judge } from './judged-append.ts'
+import { claimViews, keptViews } from './kept-views.ts'
 import { type PgClient, rowsOf } from './pg.ts'
 import { readAll, readStream } from './read.ts'
 import { needReadCommitted } from './read-committed.ts'
@@ -19,7 +20,7 @@ import { runStatement } from './run-statement.ts'
 import { latestSnapshot } from './snapshots.ts'
 import { select } from './sql-text.ts'
 import { streamInfo } from './streams.ts'
-import { getRow } from './views.ts'
+import { getRow, keepView } from './views.ts'
 
 /** One at a time on a client: of two that took turns with their statements, one would go back to the savepoint of the other. */
 const turns = new WeakMap<PgClient, Gate>()
@@ -111,7 +112,15 @@ export function storeTransaction(client: PgClient, context: AppendContext): read
         await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.claim_lock($1))`, [keyClaim(tenant, key)])
         return remembered(client, schema, tenant, key, now())
       }),
-    views: { get: (tenant, view, key) => on((client) => getRow(client, schema, tenant, view, key)) },
+    views: {
+      get: (tenant, view, key) => on((client) => getRow(client, schema, tenant, view, key)),
+      kept: () => on((client) => keptViews(client, schema)),
+      keep: (definition) =>
+        on(async (client) => {
+          await claimViews(client, schema, changingClaims(definition.view, definition.types), false)
+          await keepView(client, schema, definition)
+        }),
+    },
     snapshots: {
       latest: (tenant, stream, fingerprint, to) => on((client) => latestSnapshot(client, schema, tenant, stream, fingerprint, to)),
     },

@@ -6,9 +6,10 @@ import { type BuiltRow, keptUnder, type ViewDefinition, type ViewStore } from '.
 import type { ViewSwitch } from '../../core/work-store.ts'
 import { discardRows } from '../sql/scan-rows.ts'
 import { listStatement } from '../sql/view-question.ts'
-import { viewClaim } from './claims.ts'
+import { changingClaims } from './claims.ts'
 import { dialectOf } from './dialect.ts'
 import { isCatalogRace, isSerialization } from './driver-errors.ts'
+import { claimViews, keep, keptViews, raiseEpoch } from './kept-views.ts'
 import { firstOf, type PgClient, type Row, rowsOf } from './pg.ts'
 import { readAll } from './read.ts'
 import type { ReadContext } from './read-context.ts'
@@ -75,6 +76,20 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
         }))
       }),
 
+    kept: () => read((client) => keptViews(client, schema)),
+
+    async retire(view) {
+      const definition = await inTransaction(async (client) => {
+        await claimViews(client, schema, changingClaims(view, []), true)
+        const found = await rowsOf(client, `DELETE FROM ${schema}.kept_views WHERE view = $1 RETURNING 1`, [view])
+        if (found.length === 0) return undefined
+        await empty(client, schema, view)
+        await raiseEpoch(client, schema)
+        return firstOf(client, `DELETE FROM ${schema}.views WHERE view = $1 RETURNING indexes`, [view])
+      })
+      if (definition) await dropIndexes(view, JSON.parse(String(definition[0])))
+    },
+
     async prepare({ view, indexes }, generation) {
       for (const [field, type] of entries(indexes)) await makeIndex(keptUnder(view, generation), field, type)
     },
@@ -105,8 +120,7 @@ export function viewStore(context: ReadContext, inTransaction: <T>(work: (client
         const lock = async () => {
           if (locked) return
           locked = true
-          await rowsOf(client, `SELECT pg_advisory_xact_lock(${schema}.claim_lock($1))`, [viewClaim(view)])
-          await rowsOf(client, `SELECT ${schema}.hold_order_lock()`)
+          await claimViews(client, schema, changingClaims(view, definition.types), true)
           await rowsOf(client, `SELECT ${schema}.stamp($1)`, [now()])
         }
         const built = await build(wholeLog(client, lock))
@@ -186,8 +200,7 @@ async function ensureIndex(client: PgClient, schema: string, view: string, field
 
 async function replace(client: PgClient, schema: string, definition: ViewDefinition, built: readonly BuiltRow[]): Promise<void> {
   const { view } = definition
-  // Every key that was ever written gets a new row version: a fold that started from the old rows must not fit.
-  await rowsOf(client, `UPDATE ${schema}.view_rows SET row = NULL, row_version = row_version + 1 WHERE view = $1`, [view])
+  await empty(client, schema, view)
   for (let at = 0; at < built.length; at += rowsInOneStatement) {
     const rows = built.slice(at, at + rowsInOneStatement)
     await rowsOf(
@@ -199,7 +212,19 @@ async function replace(client: PgClient, schema: string, definition: ViewDefinit
     )
   }
   await rowsOf(client, `DELETE FROM ${schema}.generations WHERE view = $1`, [view])
+  await keepView(client, schema, definition)
+}
+
+/** Every key that was ever written gets a new row version: a fold that started from the old rows must not fit. */
+async function empty(client: PgClient, schema: string, view: string): Promise<void> {
+  await rowsOf(client, `UPDATE ${schema}.view_rows SET row = NULL, row_version = row_version + 1 WHERE view = $1`, [view])
+}
+
+/** Registers a view that appends keep from the commit on. The caller has claimed the views. */
+export async function keepView(client: PgClient, schema: string, definition: ViewDefinition): Promise<void> {
+  const before = await keptViews(client, schema)
   await setDefinition(client, schema, definition)
+  await keep(client, schema, definition, before)
 }
 
 async function setDefinition(client: PgClient, schema: string, { view, indexes, fingerprint }: ViewDefinition): Promise<void> {

@@ -86,6 +86,7 @@ function factsOf(batch: Batch): AppendFacts {
     recordedAt,
     version: (tenant, stream) => batch.version(tenant, stream),
     eventById: (tenant, id) => eventById(handle, tenant, id),
+    viewEpoch: () => batch.viewEpoch,
     rowVersion: (tenant, view, key) => Number(handle.first(selectRowVersion, tenant, view, key)?.[0] ?? 0),
     // Nothing can be above the head, which is the usual case for a decision that has just been made.
     firstMatch: (tenant, query, after) => (after >= position ? undefined : firstMatch(handle, tenant, query, after)),

@@ -8,6 +8,7 @@ import { type EventToAppend, type StoredEvent, storedAt } from '../../core/store
 import { categoryOf } from '../../core/stream-name.ts'
 import { isFatal, TransactionLost } from './driver-errors.ts'
 import type { Handle } from './handle.ts'
+import { viewEpochOf } from './kept-views.ts'
 import { versionOf } from './streams.ts'
 
 /** The writes of one transaction. */
@@ -17,6 +18,7 @@ export class Batch {
   /** Of the newest event; 0 in an empty store. */
   position: number
   recordedAt: number
+  #viewEpoch: number | undefined
   /** Of the streams that were read or written so far. */
   readonly #versions = new Map<string, number>()
   /** Event types known to be stored; those that this batch adds are forgotten again when it is undone. */
@@ -31,6 +33,12 @@ export class Batch {
     const newest = handle.first('SELECT position, recorded_at FROM dacapo_events ORDER BY position DESC LIMIT 1')
     this.position = Number(newest?.[0] ?? 0)
     this.recordedAt = Number(newest?.[1] ?? 0)
+  }
+
+  /** Of the views that appends keep: nobody changes them while this transaction is open. */
+  get viewEpoch(): number {
+    this.#viewEpoch ??= viewEpochOf(this.handle)
+    return this.#viewEpoch
   }
 
   /** 0: the stream does not exist. */

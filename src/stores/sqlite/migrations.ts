@@ -134,6 +134,22 @@ export const migrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    id: 3,
+    name: 'views',
+    up: `
+      -- The views that appends keep, with the types of the events that they fold; NULL: any. What was registered before this step is not
+      -- here, because nothing tells that nobody has left it out: it is built anew by the next app that has it.
+      CREATE TABLE dacapo_kept_views (
+        view TEXT PRIMARY KEY,
+        types TEXT
+      ) STRICT, WITHOUT ROWID;
+
+      -- One row. Whoever appends compares the epoch with that of the set which he knows.
+      CREATE TABLE dacapo_view_epoch (epoch INTEGER NOT NULL) STRICT;
+      INSERT INTO dacapo_view_epoch VALUES (0);
+    `,
+  },
 ]
 
 /** The table in which the steps are noted down. */

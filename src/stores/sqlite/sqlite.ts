@@ -148,6 +148,7 @@ export function sqlite(source: string | SqliteDatabase, options: SqliteOptions =
     views: {
       ...views,
       rebuild: (definition, build) => write(() => views.rebuild(definition, build)),
+      retire: (view) => write(() => views.retire(view)),
       prepare: (definition, generation) => write(() => views.prepare(definition, generation)),
       discard: (definition, generation, signal) => write(() => views.discard(definition, generation, signal)),
     },

@@ -8,12 +8,13 @@ import { appendInside } from './append.ts'
 import { Batch } from './batch.ts'
 import { isFatal, storeError } from './driver-errors.ts'
 import type { Handle } from './handle.ts'
+import { keptViews } from './kept-views.ts'
 import { readAll, readStream } from './read.ts'
 import { runStatement } from './run-statement.ts'
 import { select } from './select.ts'
 import { latestSnapshot } from './snapshots.ts'
 import { streamInfo } from './streams.ts'
-import { getRow } from './views.ts'
+import { getRow, keepView } from './views.ts'
 
 /**
  * @param use  gives the handle, once it is ready.
@@ -48,7 +49,11 @@ export function storeTransaction(
     readAll: (options) => readAll(on, options),
     streamInfo: (stream, tenant = '') => on((handle) => streamInfo(handle, tenant, stream)),
     remembered: (tenant, key) => on((handle) => remembered(handle, tenant, key, clock.now())),
-    views: { get: (tenant, view, key) => on((handle) => getRow(handle, tenant, view, key)) },
+    views: {
+      get: (tenant, view, key) => on((handle) => getRow(handle, tenant, view, key)),
+      kept: () => on(keptViews),
+      keep: (definition) => on((handle) => keepView(handle, definition)),
+    },
     snapshots: { latest: (tenant, stream, fingerprint, to) => on((handle) => latestSnapshot(handle, tenant, stream, fingerprint, to)) },
     sql: (statement) =>
       on((handle) => {

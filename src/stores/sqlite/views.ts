@@ -6,6 +6,7 @@ import { discardRows } from '../sql/scan-rows.ts'
 import { listStatement } from '../sql/view-question.ts'
 import { dialect } from './dialect.ts'
 import type { Handle } from './handle.ts'
+import { keep, keptViews } from './kept-views.ts'
 import { type Read, readAll } from './read.ts'
 import { select } from './select.ts'
 import { createIndex, indexName } from './view-indexes.ts'
@@ -40,6 +41,17 @@ export function viewStore(read: Read, begin: () => Promise<OpenTransaction>): Vi
           generation: generation as number,
         })),
       ),
+
+    kept: () => read(keptViews),
+
+    retire: (view) =>
+      commit((handle) => {
+        if (!handle.first('SELECT 1 FROM dacapo_kept_views WHERE view = ?', view)) return
+        empty(handle, view)
+        handle.run('DELETE FROM dacapo_kept_views WHERE view = ?', view)
+        handle.run('DELETE FROM dacapo_views WHERE view = ?', view)
+        handle.run('UPDATE dacapo_view_epoch SET epoch = epoch + 1')
+      }),
 
     define: (definition) =>
       commit((handle) => {
@@ -143,11 +155,8 @@ export function getRow(
 
 function replace(handle: Handle, definition: ViewDefinition, built: readonly BuiltRow[]): void {
   const { view } = definition
-  const before = handle.first('SELECT indexes FROM dacapo_views WHERE view = ?', view)?.[0]
-  // An index is cheaper to fill at the end than to keep row by row.
-  dropIndexes(handle, view, JSON.parse(String(before ?? '{}')))
-  // Every key that was ever written gets a new row version: a fold that started from the old rows must not fit.
-  handle.run('UPDATE dacapo_view_rows SET row = NULL, row_version = row_version + 1 WHERE view = ?', view)
+  const before = keptViews(handle)
+  empty(handle, view)
   for (const { tenant, key, row } of built) {
     handle.run(
       `INSERT INTO dacapo_view_rows (tenant, view, key, row_version, row) VALUES (?, ?, ?, 1, ?)
@@ -160,6 +169,22 @@ function replace(handle: Handle, definition: ViewDefinition, built: readonly Bui
   }
   handle.run('DELETE FROM dacapo_generations WHERE view = ?', view)
   register(handle, definition)
+  keep(handle, definition, before)
+}
+
+/** Registers a view whose rows are elsewhere, in tables of their own. */
+export function keepView(handle: Handle, definition: ViewDefinition): void {
+  const before = keptViews(handle)
+  setDefinition(handle, definition)
+  keep(handle, definition, before)
+}
+
+/** Drops the indexes, too: they are cheaper to fill at the end than to keep row by row. */
+function empty(handle: Handle, view: string): void {
+  const before = handle.first('SELECT indexes FROM dacapo_views WHERE view = ?', view)?.[0]
+  dropIndexes(handle, view, JSON.parse(String(before ?? '{}')))
+  // Every key that was ever written gets a new row version: a fold that started from the old rows must not fit.
+  handle.run('UPDATE dacapo_view_rows SET row = NULL, row_version = row_version + 1 WHERE view = ?', view)
 }
 
 function register(handle: Handle, definition: ViewDefinition): void {

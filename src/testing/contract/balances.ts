@@ -1,6 +1,6 @@
 /** The view of the cases: balances by account, set beside two deposits. */
 import type { AppendResult, EventStore } from '../../core/event-store.ts'
-import type { BuiltRow, ViewWrite } from '../../core/view-store.ts'
+import type { BuiltRow, ViewStore, ViewWrite } from '../../core/view-store.ts'
 import { append, deposits, to } from './bank.ts'
 
 /** A row of the view `balances`. */
@@ -16,7 +16,7 @@ export const set = (store: EventStore, ...views: readonly ViewWrite[]): Promise<
   append(store, to('account-1', deposits(2), { views }))
 
 /** Balance and row version; no balance for a deleted row, nothing for one that was never written. */
-export const amountOf = async (store: EventStore, key: string) => {
+export const amountOf = async (store: { readonly views: Pick<ViewStore, 'get'> }, key: string) => {
   const found = await store.views.get('', 'balances', key)
   return found && [found.row === null ? null : JSON.parse(found.row).balance, found.rowVersion]
 }

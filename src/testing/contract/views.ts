@@ -1,5 +1,4 @@
 /** Rows of transactional projections: compared and set in the append's own commit, deleted without being forgotten. */
-import type { EventStore } from '../../core/event-store.ts'
 import { amountOf, balance, set } from './balances.ts'
 import { append, deposits, range, streamOf, to, versions } from './bank.ts'
 import { inPart } from './contract-case.ts'
@@ -162,7 +161,7 @@ export const viewCases = inPart('views', [
       const undone = store.transaction!(async (transaction) => {
         expectAppended(await transaction.append(to('account-1', deposits(1), { views: [balance('1', 1, 20), balance('2', 0, 5)] })))
         expectRefused(await transaction.append(to('account-1', deposits(1), { views: [balance('1', 1, 30)] })), 'ES_VIEW_CONFLICT')
-        expectEqual(await amountOf({ views: transaction.views } as EventStore, '1'), [20, 2], 'the row inside')
+        expectEqual(await amountOf(transaction, '1'), [20, 2], 'the row inside')
         throw new Error('on purpose')
       })
       await undone.catch((error) => expectEqual(error.message, 'on purpose', 'why it was undone'))

@@ -143,7 +143,7 @@ for (const server of await postgresServers()) {
   })
 }
 
-const other = { view: 'other', indexes: { owner: 'text' }, fingerprint: '1' } as const
+const other = { view: 'other', indexes: { owner: 'text' }, fingerprint: '1', types: ['Other'] } as const
 const rounds = 10
 /** Long enough for a machine that has other things to do; short for anything that waits for the transaction, which would last for ever. */
 const patienceMs = 10_000
