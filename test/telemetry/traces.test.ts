@@ -16,7 +16,7 @@ import {
   withdraw,
 } from '../domain/bank.ts'
 import { type Given, onEveryStore } from '../runtime/on-every-store.ts'
-import { all, ann, openBank } from '../runtime/open-bank.ts'
+import { all, ann, openBankWithoutViews } from '../runtime/open-bank.ts'
 import { sums } from '../runtime/subscriptions/follow.ts'
 import { type Recorded, recorded, treeOf } from './recorded.ts'
 
@@ -272,7 +272,7 @@ onEveryStore(
   'what was appended without a telemetry is handled in a trace of its own, and not in that of whoever started the app',
   async (given) => {
     const seen = recorded()
-    const plain = openBank(given)
+    const plain = openBankWithoutViews(given)
     await plain.execute(openAccount({ accountId: 'a', owner: 'ann' }), { actor: ann, metadata: { traceparent: 'not one', more: 1 } })
     const [opened] = await all(plain.history(Account, 'a'))
     assert.deepEqual(Object.keys(opened?.metadata ?? {}).sort(), [
