@@ -44,7 +44,9 @@ for (const server of await postgresServers()) {
     assert.ok((await placeBehindBurst(server, 'bob')) <= maxBatchRequests)
   })
 
-  test(`PostgreSQL ${server.name}: control: an append of the same tenant waits until all before it are written`, async () => {
-    assert.equal(await placeBehindBurst(server, 'ann'), burst - maxBatchRequests + 1)
+  // Two batches may be under way, and the smaller one may be written first.
+  test(`PostgreSQL ${server.name}: control: an append of the same tenant waits for all before it, or for all but the last batch of them`, async () => {
+    const place = await placeBehindBurst(server, 'ann')
+    assert.ok(place === burst - maxBatchRequests + 1 || place === burst - 2 * maxBatchRequests + 1, `${place}`)
   })
 }
