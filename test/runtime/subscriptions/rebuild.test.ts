@@ -1,6 +1,8 @@
 /** Rebuilding the view of an async projection: beside the one that is read, and switched in one commit. */
 import assert from 'node:assert/strict'
+import type { EventStore } from '../../../src/core/event-store.ts'
 import { type Observer, projection, type Signal, tableProjection } from '../../../src/index.ts'
+import type { RebuildProgress } from '../../../src/runtime/rebuild/pace.ts'
 import { AccountOpened, balances, MoneyDeposited } from '../../domain/bank.ts'
 import { moment } from '../in-front-of.ts'
 import { onEveryStore, onStore } from '../on-every-store.ts'
@@ -36,17 +38,25 @@ for (const partitions of [1, 5]) {
   })
 }
 
-onEveryStore('the old view is kept up to date until the moment of the switch', async (given) => {
-  const [reached, opened] = [moment(), moment()]
-  const store = workInFrontOf(given.store, {
+/** A store on which rebuilds commit nothing before they are let through. */
+function heldRebuilds(
+  store: EventStore,
+  { reached, opened }: { readonly reached: () => void; readonly opened: Promise<void> },
+): EventStore {
+  return workInFrontOf(store, {
     async commit(works) {
       if (works.some(({ steps = [] }) => steps.some(({ subscription }) => subscription.startsWith('rebuild:')))) {
-        reached.resolve()
-        await opened.promise
+        reached()
+        await opened
       }
-      return given.store.work.commit(works)
+      return store.work.commit(works)
     },
   })
+}
+
+onEveryStore('the old view is kept up to date until the moment of the switch', async (given) => {
+  const [reached, opened] = [moment(), moment()]
+  const store = heldRebuilds(given.store, { reached: reached.resolve, opened: opened.promise })
   const view = ledger(1)
   const app = openFollowed(given, { store, projections: [view] })
   await appendDeposits(given.store, 30, accounts)
@@ -134,15 +144,25 @@ onEveryStore('a rebuild that is cancelled leaves the view as it was, and nothing
 })
 
 onEveryStore('whoever wants what is under way joins it, and whoever has nothing to follow with waits for those who have', async (given) => {
-  const app = openFollowed(given, { projections: [ledger(1, { partitions: 2 })] })
+  const allThere = moment()
+  const store = heldRebuilds(given.store, { reached: () => {}, opened: allThere.promise })
+  const app = openFollowed(given, { store, projections: [ledger(1, { partitions: 2 })] })
   const web = openFollowed(given, { projections: [ledger(1, { partitions: 2 })] })
   await appendDeposits(given.store, 2500, accounts)
   await app.settle()
   const progress: number[] = []
+  const waiting = new Set(['one', 'other', 'web'])
+  /** Whoever came when it was over would begin another one. */
+  const there = (who: string) => ({
+    onProgress({ position, head }: RebuildProgress) {
+      if (waiting.delete(who) && waiting.size === 0) allThere.resolve()
+      if (who === 'other') progress.push(position / head)
+    },
+  })
   const all = await Promise.all([
-    app.subscriptions.rebuild('ledger'),
-    app.subscriptions.rebuild(ledger(1), { onProgress: ({ position, head }) => progress.push(position / head) }),
-    web.subscriptions.rebuild('ledger'),
+    app.subscriptions.rebuild('ledger', there('one')),
+    app.subscriptions.rebuild(ledger(1), there('other')),
+    web.subscriptions.rebuild('ledger', there('web')),
   ])
   assert.deepEqual(
     all.map(({ events }) => events),
