@@ -111,7 +111,8 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
     if (!part) throw new LeaseLostError(lease.subscription, lease.part)
     const state = fromJson(part.state) as PartState
     place.resume(part.position, state)
-    if (hasChanged(state)) context.changed(worker)
+    if (!hasResumed && hasChanged(state)) context.changed(worker)
+    hasResumed = true
     const head = await store.head()
     if (place.furthest > head) throw new CheckpointAheadError(name, place.furthest, head)
     unwrittenSince = undefined
@@ -124,9 +125,7 @@ export function startPartWorker(context: WorkerContext, subscription: Subscripti
 
   /** Whether somebody else has worked on it who followed other types of events; what has proven nothing does not know. */
   function hasChanged({ proof }: PartState): boolean {
-    const isFirst = !hasResumed
-    hasResumed = true
-    return isFirst && context.isProving && proof !== undefined && proof.types !== choiceOf(subscription.types)
+    return context.isProving && proof !== undefined && proof.types !== choiceOf(subscription.types)
   }
 
   /** Begins again where everything is still there that was done. */

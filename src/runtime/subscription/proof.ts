@@ -52,12 +52,12 @@ export function extended({ types, after, count, sums: [a, b] }: Proof, positions
 }
 
 /** A proof and the one that begins where it ends, in one. */
-export function joined({ types, after, count, sums }: Proof, next: Proof): Proof {
+function joined({ types, after, count, sums }: Proof, next: Proof): Proof {
   return { types, after, to: next.to, count: count + next.count, sums: [(sums[0] + next.sums[0]) | 0, (sums[1] + next.sums[1]) | 0] }
 }
 
 /** What is left of a proof when its beginning was compared; nothing of it is taken away when that is not its beginning. */
-export function withoutBeginning(proof: Proof, beginning: Proof): Proof {
+function withoutBeginning(proof: Proof, beginning: Proof): Proof {
   const { types, after, to, count, sums } = beginning
   if (proof.types !== types || proof.after !== after || proof.to < to) return proof
   return { types, after: to, to: proof.to, count: proof.count - count, sums: difference(proof.sums, sums) }

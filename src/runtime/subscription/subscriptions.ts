@@ -71,7 +71,7 @@ export async function startSubscriptions(engine: Engine, calls: Calls): Promise<
   const counted = new WeakMap<PartWorker, number>()
   let parts: readonly SubscriptionPart[] = []
   // What is appended once this process has started is new to whoever begins now, even if the first look should fail.
-  const now = await store.head()
+  const now = subscriptions.some(({ startFrom }) => startFrom === 'now') ? await store.head() : 0
   await defineAsyncViews(engine)
   const tender = tendViews(engine, owner, (subscription) => membership.takeUp(subscription))
   tender.tellChanged(await madeBy(engine))

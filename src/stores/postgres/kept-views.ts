@@ -5,7 +5,7 @@
  * the epoch of now; and one that is open in a transaction, and concerns the view, is either committed before or checked after.
  */
 import type { KeptViews, ViewDefinition } from '../../core/view-store.ts'
-import { keptViewsStatement, toKeptViews, typesText } from '../sql/kept-views.ts'
+import { isKeptSo, keptViewsStatement, toKeptViews, typesText } from '../sql/kept-views.ts'
 import { keptViewsFunctions } from './append-functions.ts'
 import { firstOf, type PgClient, rowsOf } from './pg.ts'
 
@@ -43,12 +43,10 @@ const pauseMs = 100
 
 /** Makes a registered view one that appends keep. @param before  the set without it. */
 export async function keep(client: PgClient, schema: string, definition: ViewDefinition, before: KeptViews): Promise<void> {
-  const { view, fingerprint, types } = definition
-  const own = typesText(types)
-  const known = before.views.find((one) => one.view === view)
-  if (known?.fingerprint === fingerprint && typesText(known.types) === own) return
+  if (isKeptSo(before, definition)) return
+  const { view, types } = definition
   const text = `INSERT INTO ${schema}.kept_views (view, types) VALUES ($1, $2) ON CONFLICT (view) DO UPDATE SET types = excluded.types`
-  await rowsOf(client, text, [view, own])
+  await rowsOf(client, text, [view, typesText(types)])
   await raiseEpoch(client, schema)
 }
 

@@ -14,5 +14,10 @@ export function toKeptViews(rows: readonly (readonly unknown[])[]): KeptViews {
   return { epoch: rows[0]?.[0] as number, views }
 }
 
+/** Whether a view is kept by exactly this definition. */
+export function isKeptSo({ views }: KeptViews, { view, fingerprint, types }: ViewDefinition): boolean {
+  return views.some((one) => one.view === view && one.fingerprint === fingerprint && typesText(one.types) === typesText(types))
+}
+
 /** Types as they are kept: two lists of the same ones are equal. */
 export const typesText = (types: ViewDefinition['types']): string | null => (types ? JSON.stringify([...types].sort()) : null)

@@ -1,6 +1,6 @@
 /** The views that appends keep, in SQLite. */
 import type { KeptViews, ViewDefinition } from '../../core/view-store.ts'
-import { keptViewsStatement, toKeptViews, typesText } from '../sql/kept-views.ts'
+import { isKeptSo, keptViewsStatement, toKeptViews, typesText } from '../sql/kept-views.ts'
 import type { Handle } from './handle.ts'
 
 /** Of the set of views that appends keep. */
@@ -10,10 +10,9 @@ export const viewEpochOf = (handle: Handle): number => Number(handle.first('SELE
 export const keptViews = (handle: Handle): KeptViews => toKeptViews(handle.rows(keptViewsStatement('dacapo_')))
 
 /** Makes a registered view one that appends keep, in the caller's commit. @param before  the set without it. */
-export function keep(handle: Handle, { view, fingerprint, types }: ViewDefinition, before: KeptViews): void {
-  const own = typesText(types)
-  const known = before.views.find((one) => one.view === view)
-  if (known?.fingerprint === fingerprint && typesText(known.types) === own) return
-  handle.run('INSERT OR REPLACE INTO dacapo_kept_views (view, types) VALUES (?, ?)', view, own)
+export function keep(handle: Handle, definition: ViewDefinition, before: KeptViews): void {
+  if (isKeptSo(before, definition)) return
+  const { view, types } = definition
+  handle.run('INSERT OR REPLACE INTO dacapo_kept_views (view, types) VALUES (?, ?)', view, typesText(types))
   handle.run('UPDATE dacapo_view_epoch SET epoch = epoch + 1')
 }

@@ -1,28 +1,35 @@
 /** Schedules of processes that are frozen, or hear no answer: a run is executed once, and what is cancelled is not executed any more. */
 import assert from 'node:assert/strict'
 import { StoreUnavailableError } from '../../../src/core/errors.ts'
-import { onEveryStore } from '../on-every-store.ts'
+import { type Given, onEveryStore } from '../on-every-store.ts'
 import { workInFrontOf } from '../subscriptions/follow.ts'
 import { belfry, freezing, openBelfry, pass, robot, rungAt } from './bells.ts'
 
 const seconds = (count: number) => ({ seconds: count })
 
-onEveryStore('who was frozen while executing is replaced after a lease, and wakes up in vain', async (given) => {
+/** An app that is frozen while it executes a schedule, after as many seconds. */
+async function frozenAfter(given: Given, count: number, how: 'after' | 'every') {
   const parts = belfry()
   const start = given.clock.now()
   const ice = freezing()
   const frozen = openBelfry(given, parts, { middleware: [ice.gate] })
   await frozen.start()
-  await frozen.schedule(parts.ring({ bell: 'a' }), { every: seconds(30), actor: robot, id: 'a' })
-  await given.clock.advance(seconds(30))
+  const due = how === 'every' ? { every: seconds(count) } : { after: seconds(count) }
+  await frozen.schedule(parts.ring({ bell: 'a' }), { ...due, actor: robot, id: 'a' })
+  await given.clock.advance(seconds(count))
   await ice.reached
+  return { parts, start, frozen, thaw: ice.thaw }
+}
+
+onEveryStore('who was frozen while executing is replaced after a lease, and wakes up in vain', async (given) => {
+  const { parts, start, frozen, thaw } = await frozenAfter(given, 30, 'every')
   const heir = openBelfry(given, parts)
   await pass(given.clock, [heir], 9)
   assert.deepEqual(await rungAt(given.store, start), {})
   await pass(given.clock, [heir], 2)
   assert.deepEqual(await rungAt(given.store, start), { a: [30] })
   await pass(given.clock, [heir], 20)
-  ice.thaw()
+  thaw()
   for (const app of [frozen, heir]) await app.settle()
   assert.deepEqual(await rungAt(given.store, start), { a: [30, 60] })
   assert.deepEqual([(await heir.schedules.get('a'))?.runs, (await heir.schedules.get('a'))?.dueAt], [2, new Date(start + 90_000)])
@@ -51,17 +58,10 @@ for (const when of ['before', 'after'] as const) {
 }
 
 onEveryStore('what is cancelled while a dead process was about to execute it is not executed any more', async (given) => {
-  const parts = belfry()
-  const start = given.clock.now()
-  const ice = freezing()
-  const frozen = openBelfry(given, parts, { middleware: [ice.gate] })
-  await frozen.start()
-  await frozen.schedule(parts.ring({ bell: 'a' }), { after: seconds(1), actor: robot, id: 'a' })
-  await given.clock.advance(seconds(1))
-  await ice.reached
+  const { parts, start, frozen, thaw } = await frozenAfter(given, 1, 'after')
   const desk = openBelfry(given, parts)
   assert.equal(await desk.schedules.cancel('a'), true)
-  ice.thaw()
+  thaw()
   await frozen.settle()
   await pass(given.clock, [frozen, desk], 20)
   assert.deepEqual([await rungAt(given.store, start), await desk.schedules.list()], [{}, []])
@@ -69,14 +69,7 @@ onEveryStore('what is cancelled while a dead process was about to execute it is 
 
 for (const then of ['is cancelled', 'is to be tried again and is cancelled'] as const) {
   onEveryStore(`what has failed for good and ${then} is not executed by who was frozen since`, async (given) => {
-    const parts = belfry()
-    const start = given.clock.now()
-    const ice = freezing()
-    const frozen = openBelfry(given, parts, { middleware: [ice.gate] })
-    await frozen.start()
-    await frozen.schedule(parts.ring({ bell: 'a' }), { after: seconds(1), actor: robot, id: 'a' })
-    await given.clock.advance(seconds(1))
-    await ice.reached
+    const { parts, start, frozen, thaw } = await frozenAfter(given, 1, 'after')
     parts.state.isBroken = true
     const heir = openBelfry(given, parts)
     await pass(given.clock, [heir], 15)
@@ -86,7 +79,7 @@ for (const then of ['is cancelled', 'is to be tried again and is cancelled'] as 
     if (then !== 'is cancelled') await desk.schedules.retry('a')
     assert.equal(await desk.schedules.cancel('a'), true)
     parts.state.isBroken = false
-    ice.thaw()
+    thaw()
     await frozen.settle()
     await pass(given.clock, [frozen], 20)
     assert.deepEqual([await rungAt(given.store, start), await desk.schedules.list()], [{}, []])
